@@ -1,0 +1,69 @@
+"""What every test may stand on: a platform whose AWS is moto, in process, with the tables of the template itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+_REGION = "us-east-1"
+
+
+def template_resources(kind: str) -> dict[str, Any]:
+    """The resources of one CloudFormation type in the platform's template: logical id -> properties."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    # Intrinsic functions (!Ref, !Sub …) are not needed here: their text will do.
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: f"!{suffix}")
+    template = yaml.load((ROOT / "infra/template.yaml").read_text(), Loader)
+    return {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == kind}
+
+
+def variable_of(table: str) -> str:
+    """``AccountsTable`` -> ``STREAMSPACE_ACCOUNTS_TABLE``."""
+    return "STREAMSPACE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", table).upper()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it."""
+    from moto import mock_aws
+
+    from chalicelib.core import aws as doors
+    from chalicelib.events import outbox
+
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", _REGION)
+    monkeypatch.setenv("AWS_REGION", _REGION)
+    monkeypatch.setenv("STREAMSPACE_STACK", "test")
+    monkeypatch.setenv("STREAMSPACE_ENVIRONMENT", "local")
+    with mock_aws():
+        doors.client.cache_clear()
+        outbox._connection.cache_clear()
+        dynamodb = doors.client("dynamodb")
+        for name, properties in template_resources("AWS::DynamoDB::Table").items():
+            monkeypatch.setenv(variable_of(name), f"test-{name}")
+            kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            dynamodb.create_table(TableName=f"test-{name}", **{key: properties[key] for key in kept if key in properties})
+        yield doors
+    doors.client.cache_clear()
+    outbox._connection.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_real_aws() -> None:
+    """A test that forgets its fixture must not reach a real account."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "testing")
+    os.environ.setdefault("AWS_DEFAULT_REGION", _REGION)
