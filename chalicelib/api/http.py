@@ -259,11 +259,13 @@ class Api(Chalice):
         return super().__call__(event, context)
 
     def _view_of(self, route: Route) -> Callable[..., Response]:
-        def view(**path_parameters: str) -> Response:
+        def view(**_: str) -> Response:
             current = self.current_request
             assert current is not None, "Chalice sets it before it calls a view"
             event = current.to_original_event()
             request_id = event["requestContext"]["requestId"]
+            # Decoded by our matcher, once; what Chalice passes was decoded once more.
+            path_parameters = event["pathParameters"] or {}
             request = Request(event, route, path_parameters, request_id)
             try:
                 _admit(request)

@@ -67,5 +67,5 @@ class PathMatcher:
 
 
 def path_of(event: dict[str, Any]) -> str:
-    """The request's path as the client wrote it, without the stage's name, still percent-encoded where API Gateway kept it so."""
+    """The request's path as the client wrote it: without the stage's name, percent-encoded."""
     return str(event.get("path") or "/")
