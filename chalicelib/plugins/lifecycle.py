@@ -65,7 +65,7 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     plugin = registry.get(slug)
     plugin.must_be_active()
     plugin.must_not_be_core()
-    dependencies.refuse_while_needed(slug, [other for other in registry.all_installed() if other.status == "active"])
+    dependencies.require_no_dependents(slug, registry.all_installed(), only_active=True, to="deactivate")
     return switch_off(slug, by.actor)
 
 
@@ -114,7 +114,7 @@ def _mark_active(slug: str, active: ActivePlugin, actor: Actor) -> InstalledPlug
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.put(work, active)
-        work.emit("plugin.activated", row, _subject(plugin))
+        work.emit("plugin.activated", row, {"plugin": plugin.summary()})
     return plugin
 
 
@@ -126,7 +126,7 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
         if before.status == "active":
-            work.emit("plugin.deactivated", row, _subject(plugin))
+            work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
     return plugin
 
 
@@ -136,7 +136,7 @@ def _mark_failed(slug: str, error: StreamSpaceError, actor: Actor) -> None:
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
-        work.emit("plugin.failed", row, {**_subject(plugin), "error": error.message})
+        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": error.message})
 
 
 def _unload(slug: str) -> None:
@@ -148,7 +148,3 @@ def _unload(slug: str) -> None:
         return
     if not answer["ok"]:
         log.logger().warning("onUnload threw", extra={"plugin": slug, "error": answer.get("error")})
-
-
-def _subject(plugin: InstalledPlugin) -> dict[str, Any]:
-    return {"plugin": {"slug": plugin.slug, "name": plugin.manifest.display_name, "version": plugin.version}}
