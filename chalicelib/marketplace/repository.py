@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -95,14 +94,10 @@ def find_release(slug: str, version: str | None = None) -> tuple[Listing, Releas
     )
 
 
-def catalogue() -> Callable[[str], Sequence[Release]]:
-    """Gives a slug's releases, newest first, or none. The marketplace is asked on its first use, which may raise MarketplaceUnavailable."""
-
-    def releases_of(slug: str) -> Sequence[Release]:
-        listing = index().listings.get(slug)
-        return listing.releases if listing else ()
-
-    return releases_of
+def releases_of(slug: str) -> tuple[Release, ...]:
+    """Newest first; empty for a plugin that the marketplace does not have. Raises MarketplaceUnavailable."""
+    listing = index().listings.get(slug)
+    return listing.releases if listing else ()
 
 
 def download(release: Release) -> bytes:
@@ -118,6 +113,11 @@ def download(release: Release) -> bytes:
     if sha256(answer.body).hexdigest() != release.sha256:
         raise _wrong(release, "has another SHA-256 than the index says")
     return answer.body
+
+
+def forget() -> None:
+    """Let go of the index that this container keeps, so that the next question asks the marketplace."""
+    _kept.clear()
 
 
 # ── Trust ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
