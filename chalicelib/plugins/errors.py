@@ -102,3 +102,10 @@ class IncompatibleRelease(DependencyConflict):
     """The plugin asks for another version of the platform."""
 
     message = "The plugin does not fit this version of StreamSpace"
+
+    def __init__(self, title: str, required_version: str, system_version: str) -> None:
+        super().__init__(
+            f"{title} asks for StreamSpace {required_version}; this is {system_version}",
+            required_version=required_version,
+            system_version=system_version,
+        )

@@ -92,6 +92,11 @@ def parse(document: Any) -> Manifest:
     return trusted(document)
 
 
+def is_slug(text: str) -> bool:
+    """Whether a plugin could be called so: it says nothing about there being one."""
+    return _SLUG.fullmatch(text) is not None
+
+
 @cache
 def schema() -> dict[str, Any]:
     """The published JSON Schema (draft 2020-12)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -38,9 +39,9 @@ class InstalledPlugin:
     event_sequence: int = 0
 
     @classmethod
-    def fresh(cls, manifest: Manifest, package_sha256: str) -> InstalledPlugin:
-        """A plugin that is being installed now: inactive."""
-        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, clock.now())
+    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+        """A plugin that is being installed: inactive."""
+        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at)
 
     @property
     def name(self) -> str:
@@ -97,6 +98,9 @@ def get(slug: str) -> InstalledPlugin:
 
 
 def find(slug: str) -> InstalledPlugin | None:
+    if not manifests.is_slug(slug):
+        # It comes from a path, and may be anything, such as longer than a key may be.
+        return None
     try:
         return _plugin_of(PluginRow.get(INSTALLED, slug, consistent_read=True))
     except PluginRow.DoesNotExist:
@@ -106,6 +110,12 @@ def find(slug: str) -> InstalledPlugin | None:
 def all_installed() -> list[InstalledPlugin]:
     """By slug. Key condition: pk = plugins; one query for each megabyte of manifests."""
     return [_plugin_of(row) for row in PluginRow.query(INSTALLED, consistent_read=True)]
+
+
+def refuse_installed(slug: str, installed: Iterable[InstalledPlugin]) -> None:
+    """Raises PluginAlreadyInstalled. A courtesy before a long job; :func:`add` is what holds."""
+    if any(plugin.slug == slug for plugin in installed):
+        raise PluginAlreadyInstalled(slug)
 
 
 def add(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
