@@ -1,0 +1,1 @@
+"""Domain values as the documented JSON: pure functions, one module per resource."""
