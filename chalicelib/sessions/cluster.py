@@ -56,7 +56,7 @@ class Cluster(Protocol):
     def delete(self, kind: str, name: str, *, uid: str | None = None) -> bool:
         """Ask for it to be gone; True when it is already. With ``uid``, only that very object, and none that has taken its name."""
 
-    def list(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
+    def labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
         """All that have these labels."""
 
 
@@ -89,7 +89,7 @@ class KubernetesCluster:
                 return True
             raise
 
-    def list(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
+    def labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
         items: list[Object] = []
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         following = ""
@@ -165,7 +165,7 @@ def cluster() -> Cluster:
         configuration.api_key["authorization"] = f"Bearer {tokens.current()}"
 
     refresh(configuration)
-    configuration.refresh_api_key_hook = refresh
+    configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
     return KubernetesCluster(ApiClient(configuration), config.namespace())
 
 

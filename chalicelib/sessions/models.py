@@ -125,7 +125,7 @@ class SessionRow(EventSourced, Model):
     in_order = _Gsi4()
 
     @property
-    def aggregate(self) -> str:  # type: ignore[override]
+    def aggregate(self) -> str:
         return aggregate_of(self.id)
 
     @property
@@ -519,7 +519,7 @@ def _raw_query(pk: str) -> list[dict[str, Any]]:
 
 def _batch_get(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     connection = SessionRow._get_connection()
-    wanted: list[dict[str, Any]] = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
+    wanted: Any = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
     found: dict[tuple[str, str], dict[str, Any]] = {}
     while wanted:
         answer = connection.batch_get_item(wanted, consistent_read=True)

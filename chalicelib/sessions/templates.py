@@ -1,7 +1,8 @@
 """Templates: what sessions are started from.
 
 Everyone who is signed in sees them; changing them needs ``templates.manage``. A template is kept as the document that it came as, so that
-what the platform does not know of it is not lost. A session carries its template's spec with it: changing or deleting a template changes no session.
+what the platform does not know of it is not lost. A session carries its template's spec with it: changing or deleting a template changes
+no session.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Worker:
         failures: list[dict[str, str]] = []
         for record in sqs_event["Records"]:
             group = (record.get("attributes") or {}).get("MessageGroupId", record["messageId"])
-            if group in failed_groups or not self._succeeds(lambda record=record: self._on_event(json.loads(record["body"])), record):
+            if group in failed_groups or not self._succeeds(self._on_event, record):
                 failed_groups.add(group)
                 failures.append({"itemIdentifier": record["messageId"]})
         return {"batchItemFailures": failures}
@@ -91,15 +91,13 @@ class Worker:
         """A batch of the standard queue of re-checks."""
         return {
             "batchItemFailures": [
-                {"itemIdentifier": record["messageId"]}
-                for record in sqs_event["Records"]
-                if not self._succeeds(lambda record=record: self._on_check(json.loads(record["body"])), record)
+                {"itemIdentifier": record["messageId"]} for record in sqs_event["Records"] if not self._succeeds(self._on_check, record)
             ]
         }
 
-    def _succeeds(self, act: Callable[[], None], record: Mapping[str, Any]) -> bool:
+    def _succeeds(self, act: Callable[[Mapping[str, Any]], None], record: Mapping[str, Any]) -> bool:
         try:
-            act()
+            act(json.loads(record["body"]))
         except Exception:  # noqa: BLE001 the queue tries again, and keeps in its dead-letter queue what always fails
             log.logger().exception("session message failed", extra={"message_id": record["messageId"]})
             return False

@@ -39,7 +39,7 @@ def _loader() -> Any:
     class Loader(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
-                event = self.peek_event()  # type: ignore[no-untyped-call]
+                event = self.peek_event()
                 raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken; write the value out", event.start_mark)
             return super().compose_node(parent, index)
 
