@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,20 @@ def variable_of(table: str) -> str:
     return "STREAMSPACE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", table).upper()
 
 
+def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB's transactions are isolated; moto's, which copies whole tables and puts them back, only while nobody else calls it."""
+    from botocore.client import BaseClient
+
+    lock = threading.RLock()
+    call = BaseClient._make_api_call
+
+    def alone(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        with lock:
+            return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", alone)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it."""
@@ -49,6 +64,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("STREAMSPACE_STACK", "test")
     monkeypatch.setenv("STREAMSPACE_ENVIRONMENT", "local")
     with mock_aws():
+        _one_call_at_a_time(monkeypatch)
         doors.client.cache_clear()
         outbox._connection.cache_clear()
         dynamodb = doors.client("dynamodb")
@@ -59,6 +75,22 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield doors
     doors.client.cache_clear()
     outbox._connection.cache_clear()
+
+
+@pytest.fixture
+def aws_calls(aws: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the AWS operations called so far; clear it to begin anew. An SDK's own retry is not another call."""
+    from botocore.client import BaseClient
+
+    calls: list[str] = []
+    call = BaseClient._make_api_call
+
+    def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        calls.append(operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return calls
 
 
 @pytest.fixture(autouse=True)
