@@ -47,7 +47,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "permissions": (list,),
     "requirements": (dict,),
     "dependencies": (list, dict),
-    "changelog": (str, dict),
+    "changelog": (str, list),
 }
 _NAMES_OF_KINDS: dict[type, str] = {str: "text", dict: "an object", list: "a list"}
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ __all__ = ["KeyPair", "Release", "generate_key", "public_key_of", "publish"]
 
 _FORMAT = 1
 _SHORT_DESCRIPTION_CHARACTERS = 120
+
+_AUTHOR = re.compile(r"([^<(]*?) ?(?:<([^<>]*)>)? ?(?:\(([^()]*)\))?")
 
 Index = dict[str, Any]
 
@@ -129,9 +132,6 @@ def _released(index: Index, slug: str, version: str) -> dict[str, Any] | None:
 
 
 def _release_entry(manifest: Manifest, package: bytes, digest: str, time: str) -> dict[str, Any]:
-    changelog = manifest.get("changelog")
-    if isinstance(changelog, dict):
-        changelog = changelog.get(manifest["version"])
     return {
         "version": manifest["version"],
         "released_at": time,
@@ -141,9 +141,31 @@ def _release_entry(manifest: Manifest, package: bytes, digest: str, time: str) -
         "requirements": _requirements(manifest),
         "dependencies": _dependencies(manifest),
         "scopes": sorted({scope for scope in manifest.get("permissions") or [] if isinstance(scope, str)}),
-        "changelog": changelog if isinstance(changelog, str) else None,
+        "changelog": _changelog(manifest),
         "is_security_update": manifest.get("is_security_update") is True,
     }
+
+
+def _changelog(manifest: Manifest) -> str | None:
+    """This version's part of the changelog, which is a text or a list of ``{version, date, changes}``."""
+    changelog = manifest.get("changelog")
+    if not isinstance(changelog, list):
+        return changelog
+    for entry in changelog:
+        if isinstance(entry, dict) and entry.get("version") == manifest["version"]:
+            changes = entry.get("changes")
+            return "\n".join(map(str, changes)) if isinstance(changes, list) else str(changes or "")
+    return None
+
+
+def _author(author: str | dict[str, Any] | None) -> dict[str, Any]:
+    """``{name, url, email}``, also of a text such as ``Ann Lee <ann@example.com> (https://example.com)``."""
+    if isinstance(author, dict):
+        return {field: author.get(field) for field in ("name", "url", "email")}
+    text = " ".join((author or "").split())
+    found = _AUTHOR.fullmatch(text)
+    name, email, url = found.groups() if found else (text, None, None)
+    return {"name": name, "url": url, "email": email}
 
 
 def _requirements(manifest: Manifest) -> dict[str, Any]:
@@ -196,14 +218,13 @@ def _market_figures(old: dict[str, Any] | None) -> dict[str, Any]:
 
 def _description(manifest: Manifest) -> dict[str, Any]:
     description = manifest.get("description") or ""
-    author = manifest.get("author")
     icon = manifest.get("icon") or ""
     return {
         "slug": manifest["name"],
         "name": manifest.get("displayName") or manifest["name"],
         "short_description": _shortened(manifest.get("short_description") or description),
         "description": description,
-        "author": author if isinstance(author, dict) else {"name": author or "", "url": None, "email": None},
+        "author": _author(manifest.get("author")),
         "homepage": manifest.get("homepage"),
         "documentation": manifest.get("documentation"),
         # A path inside the package can be shown only once it is installed.

@@ -310,6 +310,33 @@ def test_a_mapping_of_dependencies_names_libraries_and_the_older_requirement_is_
     assert release["requirements"] == {"system_version": ">=1.0.0"}
 
 
+@pytest.mark.parametrize(
+    ("author", "expected"),
+    [
+        ("Ann Lee", ("Ann Lee", None, None)),
+        ("Ann Lee <ann@example.com>", ("Ann Lee", "ann@example.com", None)),
+        ("Ann Lee <ann@example.com> (https://example.com)", ("Ann Lee", "ann@example.com", "https://example.com")),
+        ("Ann (https://example.com)", ("Ann", None, "https://example.com")),
+        ("a < b", ("a < b", None, None)),
+        ({"name": "Ann", "url": "https://example.com"}, ("Ann", None, "https://example.com")),
+        (None, ("", None, None)),
+    ],
+)
+def test_an_author_is_an_object_or_a_text_that_says_the_same(repository, key, author, expected):
+    publish(package(author=author), repository, key.private)
+
+    name, email, url = expected
+    assert verified_index(repository, key.public)["plugins"][0]["author"] == {"name": name, "email": email, "url": url}
+
+
+def test_of_a_list_of_changes_a_release_shows_its_own(repository, key):
+    changelog = [{"version": "1.1.0", "changes": ["Later"]}, {"version": "1.0.0", "changes": ["First", "Second"]}]
+    publish(package(changelog=changelog), repository, key.private)
+
+    release = verified_index(repository, key.public)["plugins"][0]["releases"][0]
+    assert release["changelog"] == "First\nSecond"
+
+
 def test_versions_are_ordered_as_semver_says():
     in_order = [
         "1.0.0-alpha",
