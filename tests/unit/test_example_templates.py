@@ -26,8 +26,8 @@ def test_it_has_the_shape_of_a_template(name, template):
     assert re.fullmatch(DNS_LABEL, name)
     spec = template["spec"]
     assert set(spec) == {
-        "displayName", "description", "category", "baseImage", "defaultResources", "ports", "env", "volumeMounts", "kasmvnc",
-        "capabilities", "tags",
+        "displayName", "description", "category", "baseImage", "defaultResources", "ports", "env", "volumeMounts",
+        "kasmvnc", "capabilities", "tags",
     }  # fmt: skip
     assert all(isinstance(spec[field], str) and spec[field] for field in ("displayName", "description", "category"))
     assert len(spec["description"]) <= 300
