@@ -1,8 +1,9 @@
 """The AWS emulator (MiniStack) with the memory that it lacks: what it holds survives ``kill -9``.
 
-Runs in an environment of its own, so that the functions it executes find only what their packages and layers carry. MiniStack saves its
-state at a clean stop only, and never saves DynamoDB's stream records, though it does save how far their readers have come: after a restart
-they would skip that many new records. Here a thread takes a snapshot every few seconds, of the streams too.
+Runs in an environment of its own, so that the functions it executes find only what their packages and layers carry.
+MiniStack saves its state at a clean stop only, and never saves DynamoDB's stream records, though it does save how far
+their readers have come: after a restart they would skip that many new records. Here a thread takes a snapshot every few
+seconds, of the streams too.
 
 ``python -m local.emulator STATE_FOLDER``, with MiniStack's settings in the environment (``environment`` makes them).
 """
@@ -21,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from local import lifeline, settings
@@ -32,8 +32,8 @@ LONGEST_INTERVAL_S = 20.0
 """A snapshot may take one twentieth of the time; with a very full store they become rarer, up to this."""
 
 CONSUMERS_FIRST = ("lambda", "sqs", "stepfunctions", "scheduler")
-"""Read before everything else: a mark of how far a reader came must never be newer than what the reader did. The worst that a crash can
-then do is to deliver something twice, which everything here expects, and never to lose it."""
+"""Read before everything else: a mark of how far a reader came must never be newer than what the reader did. The worst
+that a crash can then do is to deliver something twice, which everything here expects, and never to lose it."""
 
 STREAMS = "dynamodb_stream_records"
 
@@ -75,9 +75,9 @@ class Emulator:
         from ministack.core import persistence
         from ministack.services import dynamodb, lambda_svc
 
-        self._app: ModuleType = app
-        self._dynamodb: ModuleType = dynamodb
-        self._persistence: ModuleType = persistence
+        self._app: Any = app
+        self._dynamodb: Any = dynamodb
+        self._persistence: Any = persistence
         self._store = SnapshotStore(folder / "state")
         self._writing = threading.Lock()
         self._code_in_use: set[str] = set()
@@ -143,7 +143,7 @@ class Emulator:
             for name, read in {**first, **readers}.items():
                 try:
                     state = read()
-                except Exception as problem:
+                except Exception as problem:  # noqa: BLE001 one service's fault must not cost the others their snapshot
                     self._report_once(f"the state of {name} could not be read: {problem}")
                     continue
                 if state is not None:
@@ -188,7 +188,8 @@ class Emulator:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let no other thread of this process run meanwhile, as long as the body does no I/O: what it copies belongs to one moment."""
+    """Let no other thread of this process run meanwhile, as long as the body does no I/O: what it copies belongs to one
+    moment."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(60)
     try:

@@ -24,8 +24,9 @@ class EnvironmentFailed(Exception):
 def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = None) -> bool:
     """Make ``folder`` a virtual environment with just these requirements; True when it had to be made.
 
-    One that was left half-built by a killed run, or made from other requirements or by another Python, is removed and made again. Two
-    callers at once are safe: the second waits, also for an installer that outlived its killed caller, and then finds it done.
+    One that was left half-built by a killed run, or made from other requirements or by another Python, is removed and
+    made again. Two callers at once are safe: the second waits, also for an installer that outlived its killed caller,
+    and then finds it done.
 
     Raises: EnvironmentFailed.
     """
@@ -38,7 +39,10 @@ def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = N
         if stamp.exists() and stamp.read_text() == wanted and (folder / "bin" / "python").exists():
             return False
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)], "python3 -m venv failed; on Debian run: apt-get install python3-venv")
+        _run(
+            [sys.executable, "-m", "venv", str(folder)],
+            "python3 -m venv failed; on Debian run: apt-get install python3-venv",
+        )
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for file in requirements:
             _run([*pip, "--requirement", str(file)], f"could not install {file.name}; is the package index reachable?")

@@ -1,9 +1,10 @@
 """The one address that people and programs use: the API, the marketplace and the front page on a single port.
 
-``/api/…`` is passed to the emulated API Gateway, which expects ``/restapis/{id}/{stage}/_user_request_/…``; its answers come back as they
-are. ``/marketplace/…`` is a folder of files, as any web server would show it.
+``/api/…`` is passed to the emulated API Gateway, which expects ``/restapis/{id}/{stage}/_user_request_/…``; its answers
+come back as they are. ``/marketplace/…`` is a folder of files, as any web server would show it.
 
-``python -m local.gateway --port 8080 --emulator http://127.0.0.1:4566 --routes .local/routes.json --marketplace .local/marketplace``
+``python -m local.gateway --port 8080 --emulator http://127.0.0.1:4566 --routes .local/routes.json --marketplace
+.local/marketplace``
 """
 
 import argparse
@@ -17,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs, web
+from aiohttp.typedefs import Handler
 from yarl import URL
 
 from local import lifeline, settings
@@ -27,8 +29,8 @@ LARGEST_BODY_BYTES = 10 * 1024 * 1024
 LONGEST_ANSWER_S = 60
 
 AT_ONCE = 20
-"""Requests passed on at a time; more wait their turn. Each one that the emulator runs at once is a process of its own, and on a small
-machine fifty starting together are slower than fifty taking turns."""
+"""Requests passed on at a time; more wait their turn. Each one that the emulator runs at once is a process of its own,
+and on a small machine fifty starting together are slower than fifty taking turns."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -122,7 +124,9 @@ class Api:
             changed_ns = self._places.routes.stat().st_mtime_ns
             if changed_ns != self._routes_seen_ns:
                 routes = json.loads(self._places.routes.read_text())
-                self._prefix = f"{self._places.emulator}/restapis/{routes['rest_api_id']}/{routes['stage']}/_user_request_"
+                self._prefix = (
+                    f"{self._places.emulator}/restapis/{routes['rest_api_id']}/{routes['stage']}/_user_request_"
+                )
                 self._routes_seen_ns = changed_ns
         except FileNotFoundError:
             raise NotDeployed from None
@@ -172,7 +176,7 @@ def failure(status: int, message: str, *, code: str = "SERVICE_UNAVAILABLE") -> 
 
 
 @web.middleware
-async def _too_large(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def _too_large(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPRequestEntityTooLarge:
@@ -191,7 +195,14 @@ async def _front_page(_request: web.Request) -> web.Response:
 def _passed_on(request: web.Request) -> list[tuple[str, str]]:
     """The request's headers as API Gateway would hand them on, plus whom and what they came from."""
     dropped = HOP_BY_HOP | _named_in_connection(request.headers.get("Connection", ""))
-    dropped |= {"host", "content-length", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"}
+    dropped |= {
+        "host",
+        "content-length",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+    }
     kept = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
     came_through = [request.headers[name] for name in ("X-Forwarded-For",) if name in request.headers]
     port = request.url.port

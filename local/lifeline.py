@@ -1,7 +1,8 @@
 """A child process that ends when its supervisor does, however the supervisor ended.
 
-The supervisor keeps the writing end of a pipe whose reading end is the child's standard input. The kernel closes it even after
-``kill -9``; the child then reads the end of the file and stops in its usual, orderly way. Works on every Unix, without polling.
+The supervisor keeps the writing end of a pipe whose reading end is the child's standard input. The kernel closes it
+even after ``kill -9``; the child then reads the end of the file and stops in its usual, orderly way. Works on every
+Unix, without polling.
 """
 
 import os

@@ -21,14 +21,14 @@ ROOT_CREDENTIALS = {
 }
 """What our own tools (deploy, bootstrap, tests) sign with.
 
-The emulator takes the key ``test`` (or a twelve-digit account number) for the root of an account, which may do everything, as a
-deployer may. Every other key has to exist, its signature is checked, and it may do just what its policies allow: the functions run with
-their roles' sessions and never see these credentials.
+The emulator takes the key ``test`` (or a twelve-digit account number) for the root of an account, which may do
+everything, as a deployer may. Every other key has to exist, its signature is checked, and it may do just what its
+policies allow: the functions run with their roles' sessions and never see these credentials.
 """
 
 OWNER_VARIABLE = "STREAMSPACE_LOCAL_STACK"
-"""Set in the environment of every process that a local stack starts, to the state folder that it belongs to. By this a later start knows
-the leftovers of a killed one, and touches no other process."""
+"""Set in the environment of every process that a local stack starts, to the state folder that it belongs to. By this a
+later start knows the leftovers of a killed one, and touches no other process."""
 
 
 @dataclass(frozen=True)

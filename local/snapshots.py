@@ -1,7 +1,8 @@
 """The emulator's state on disk: whole snapshots, of which the newest complete one counts.
 
-Each snapshot is a folder; ``current`` is a link that is moved to it after its last byte is written, so a process that is killed while
-writing leaves the snapshot before. Function code, large and immutable, lies beside them under its own hash.
+Each snapshot is a folder; ``current`` is a link that is moved to it after its last byte is written, so a process that
+is killed while writing leaves the snapshot before. Function code, large and immutable, lies beside them under its own
+hash.
 """
 
 import logging
@@ -75,7 +76,8 @@ class SnapshotStore:
 def encoded(state: object, encode: Callable[[object], str], *, attempts: int = 5) -> bytes:
     """``state`` as bytes; tried again when another thread changes it meanwhile.
 
-    Raises: RuntimeError when it changed during every attempt; whatever ``encode`` raises for a state that has no encoding.
+    Raises: RuntimeError when it changed during every attempt; whatever ``encode`` raises for a state that has no
+    encoding.
     """
     for attempt in range(attempts):
         try:
