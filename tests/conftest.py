@@ -25,7 +25,7 @@ def template_resources(kind: str) -> dict[str, Any]:
     # Intrinsic functions (!Ref, !Sub …) are not needed here: their text will do.
     Loader.add_multi_constructor("!", lambda loader, suffix, node: f"!{suffix}")
     template = yaml.load((ROOT / "infra/template.yaml").read_text(), Loader)
-    return {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == kind}
+    return {name: one["Properties"] for name, one in template["Resources"].items() if one.get("Type") == kind}
 
 
 def variable_of(table: str) -> str:

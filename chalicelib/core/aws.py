@@ -15,7 +15,7 @@ _ATTEMPTS = 4
 _READ_TIMEOUT_OF_S = {"lambda": 28}
 
 # The service models that the deployment package keeps; infra/ leaves out the other four hundred.
-SERVICES = ("dynamodb", "iam", "kms", "lambda", "logs", "s3", "scheduler", "ses", "sqs", "stepfunctions", "sts")
+SERVICES = ("dynamodb", "eks", "iam", "kms", "lambda", "logs", "s3", "scheduler", "ses", "sqs", "stepfunctions", "sts")
 
 
 @cache

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib import accounts, marketplace, plugins, runtime
-from chalicelib.core import config, ids
+from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, records
@@ -28,7 +28,7 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
     installed = plugins.registry.all_installed()
     _refuse_installed(slug, installed)
     _, release = marketplace.find_release(slug, version)
-    plan = plugins.dependencies.resolve([(slug, release.version)], marketplace.releases_of, installed)
+    plan = plugins.dependencies.resolve([(slug, release.version)], marketplace.catalogue(), installed)
     needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
     return {
         "source": "marketplace",
@@ -55,7 +55,7 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
     needed: list[dict[str, str]] = []
     if wanted:
-        plan = plugins.dependencies.resolve(wanted, marketplace.releases_of, installed)
+        plan = plugins.dependencies.resolve(wanted, marketplace.catalogue(), installed)
         needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
     key = f"uploads/{ids.text('upload')}.zip"
     artifacts.put(key, archive)
@@ -149,7 +149,7 @@ def register(job: Job) -> dict[str, Any]:
         # This step was here before, and its worker died after the transaction.
         return {}
     package = _package(job)
-    plugin = InstalledPlugin.fresh(package.manifest, package.sha256)
+    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
     with unit_of_work(job.actor) as work:
         row = plugins.registry.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})

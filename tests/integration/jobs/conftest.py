@@ -93,7 +93,6 @@ class Repository:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    from chalicelib.marketplace import repository as client
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,9 +106,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
     key = Ed25519PrivateKey.generate()
     monkeypatch.setenv("STREAMSPACE_MARKETPLACE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("STREAMSPACE_MARKETPLACE_PUBLIC_KEY", base64.b64encode(key.public_key().public_bytes_raw()).decode())
-    client.forget()
     yield Repository(tmp_path, key)
-    client.forget()
     server.shutdown()
     server.server_close()
 
@@ -184,7 +181,8 @@ def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch
     client("s3").create_bucket(Bucket=bucket)
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     role = client("iam").create_role(RoleName="test-anything", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    boundary = client("iam").create_policy(PolicyName="test-boundary", PolicyDocument=trust)["Policy"]["Arn"]
+    anything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}]}
+    boundary = client("iam").create_policy(PolicyName="test-boundary", PolicyDocument=json.dumps(anything))["Policy"]["Arn"]
     dead = client("sqs").create_queue(QueueName="test-dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     dead_arn = client("sqs").get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     key = client("kms").create_key()["KeyMetadata"]["KeyId"]

@@ -1,0 +1,251 @@
+"""The errors that the API's calls raise: one class per code of the platform, all below :class:`StreamSpaceError`.
+
+::
+
+    StreamSpaceError
+      SessionNotFoundError, QuotaExceededError, ...   what the platform answered, named after its code
+      PlatformUnreachableError                        no answer: refused, reset, timed out
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class StreamSpaceError(Exception):
+    """Base of all; also raised as itself for a code that has no class here.
+
+    ``status`` is the HTTP status, None when there was no answer.
+    """
+
+    code = "STREAMSPACE_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Any = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.details = details
+        self.status = status
+        self.request_id = request_id
+
+    @property
+    def name(self) -> str:
+        """The class's name, as the JavaScript SDK and a failure report call it."""
+        return type(self).__name__
+
+
+class SessionNotFoundError(StreamSpaceError):
+    code = "SESSION_NOT_FOUND"
+
+
+class UserNotFoundError(StreamSpaceError):
+    code = "USER_NOT_FOUND"
+
+
+class TemplateNotFoundError(StreamSpaceError):
+    """No such session template, or no such email template."""
+
+    code = "TEMPLATE_NOT_FOUND"
+
+
+class UserAlreadyExistsError(StreamSpaceError):
+    code = "USER_ALREADY_EXISTS"
+
+
+class TemplateAlreadyExistsError(StreamSpaceError):
+    code = "TEMPLATE_ALREADY_EXISTS"
+
+
+class QuotaExceededError(StreamSpaceError):
+    """The user has as many sessions, or as much memory, as the quota allows."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class InsufficientResourcesError(StreamSpaceError):
+    """The cluster has no room."""
+
+    code = "INSUFFICIENT_RESOURCES"
+
+
+class InvalidStateTransitionError(StreamSpaceError):
+    code = "INVALID_STATE_TRANSITION"
+
+
+class InvalidEmailError(StreamSpaceError):
+    """A user's email address is malformed."""
+
+    code = "INVALID_EMAIL"
+
+
+class InvalidEmailAddressError(StreamSpaceError):
+    """A recipient's address is malformed."""
+
+    code = "INVALID_EMAIL_ADDRESS"
+
+
+class InvalidImageError(StreamSpaceError):
+    code = "INVALID_IMAGE"
+
+
+class EmailNotConfiguredError(StreamSpaceError):
+    code = "EMAIL_NOT_CONFIGURED"
+
+
+class CommandFailedError(StreamSpaceError):
+    """The command's handler threw; ``details`` has its ``name`` and ``message``."""
+
+    code = "COMMAND_FAILED"
+
+
+class UnauthenticatedError(StreamSpaceError):
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDeniedError(StreamSpaceError):
+    """The plugin's manifest does not ask for the scope."""
+
+    code = "PERMISSION_DENIED"
+
+
+class NotFoundError(StreamSpaceError):
+    code = "NOT_FOUND"
+
+
+class MethodNotAllowedError(StreamSpaceError):
+    code = "METHOD_NOT_ALLOWED"
+
+
+class ValidationError(StreamSpaceError):
+    code = "VALIDATION_ERROR"
+
+
+class RateLimitedError(StreamSpaceError):
+    """``retry_after`` is in seconds, None when the platform did not say."""
+
+    code = "RATE_LIMITED"
+    retry_after: float | None = None
+
+
+class OperationInProgressError(StreamSpaceError):
+    code = "OPERATION_IN_PROGRESS"
+
+
+class PluginNotFoundError(StreamSpaceError):
+    code = "PLUGIN_NOT_FOUND"
+
+
+class PluginAlreadyInstalledError(StreamSpaceError):
+    code = "PLUGIN_ALREADY_INSTALLED"
+
+
+class PluginAlreadyActiveError(StreamSpaceError):
+    code = "PLUGIN_ALREADY_ACTIVE"
+
+
+class PluginNotActiveError(StreamSpaceError):
+    code = "PLUGIN_NOT_ACTIVE"
+
+
+class PluginIsCoreError(StreamSpaceError):
+    code = "PLUGIN_IS_CORE"
+
+
+class DependenciesNotMetError(StreamSpaceError):
+    code = "DEPENDENCIES_NOT_MET"
+
+
+class DependencyConflictError(StreamSpaceError):
+    code = "DEPENDENCY_CONFLICT"
+
+
+class HasDependentsError(StreamSpaceError):
+    code = "HAS_DEPENDENTS"
+
+
+class JobNotFoundError(StreamSpaceError):
+    code = "JOB_NOT_FOUND"
+
+
+class LicenseInvalidError(StreamSpaceError):
+    code = "LICENSE_INVALID"
+
+
+class LicenseExpiredError(StreamSpaceError):
+    code = "LICENSE_EXPIRED"
+
+
+class MarketplaceUnavailableError(StreamSpaceError):
+    code = "MARKETPLACE_UNAVAILABLE"
+
+
+class InstallationFailedError(StreamSpaceError):
+    code = "INSTALLATION_FAILED"
+
+
+class UpdateFailedError(StreamSpaceError):
+    code = "UPDATE_FAILED"
+
+
+class PackageInvalidError(StreamSpaceError):
+    code = "PACKAGE_INVALID"
+
+
+class SignatureInvalidError(StreamSpaceError):
+    code = "SIGNATURE_INVALID"
+
+
+class PlatformUnreachableError(StreamSpaceError):
+    """No answer came: the connection was refused or broke, or the time was up."""
+
+    code = "PLATFORM_UNREACHABLE"
+
+
+BY_CODE: dict[str, type[StreamSpaceError]] = {
+    found.code: found
+    for found in list(globals().values())
+    if isinstance(found, type) and issubclass(found, StreamSpaceError) and found is not StreamSpaceError
+}
+
+# What an answer without our envelope (a proxy's HTML page, an empty body) most likely means.
+_CODE_OF_STATUS = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    429: "RATE_LIMITED",
+}
+
+
+def from_answer(
+    call: str,
+    status: int,
+    error: Mapping[str, Any],
+    *,
+    request_id: str | None = None,
+    retry_after_s: float | None = None,
+) -> StreamSpaceError:
+    """The error for an answer that is not a success. ``call`` is the method as its author wrote it: ``email.send``."""
+    code = error.get("code") or _CODE_OF_STATUS.get(status) or f"HTTP_{status}"
+    details = error.get("details")
+    message = error.get("message") or f"{call}: the platform answered {status}"
+    scope = details.get("scope") if isinstance(details, dict) else None
+    if code == "PERMISSION_DENIED" and scope:
+        message = f"{call} needs the scope '{scope}'; add it to \"permissions\" in manifest.json"
+    made = BY_CODE.get(code, StreamSpaceError)(
+        message, code=code, details=details, status=status, request_id=request_id
+    )
+    if isinstance(made, RateLimitedError):
+        made.retry_after = retry_after_s
+    return made

@@ -1,0 +1,110 @@
+"""Runs author code, ``def`` or ``async def``, to its end."""
+
+from __future__ import annotations
+
+import time
+
+from . import environment, log
+from .call import FOREVER, Call, current
+from .failure import describe_failure
+from .printing import Prints
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+_VARARGS = 0x04  # inspect.CO_VARARGS
+
+_loop: AbstractEventLoop | None = None
+
+
+class HookFailed(Exception):
+    """Author code failed; ``failure`` is what the platform is told."""
+
+    def __init__(self, failure: dict[str, Any]) -> None:
+        super().__init__(failure["message"])
+        self.failure = failure
+
+
+def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
+    """What ``work`` returned, or what it returned became when awaited. Raises HookFailed for whatever it raised.
+
+    A coroutine ends at the call's deadline; blocking code cannot be stopped and ends with the function's own timeout.
+    """
+    token = current.set(call)
+    try:
+        with Prints():
+            result = work()
+            return _settled(result, call) if hasattr(result, "__await__") else result
+    except SystemExit as exit_:
+        # sys.exit would end the container and tell nobody why.
+        said = f"called sys.exit({exit_.code!r}); raise an error instead"
+        raise _failed(
+            RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' {said}").with_traceback(
+                exit_.__traceback__
+            ),
+            call,
+            folder,
+        ) from exit_
+    except Exception as error:
+        raise _failed(error, call, folder) from error
+    finally:
+        current.reset(token)
+
+
+def _failed(error: BaseException, call: Call, folder: str) -> HookFailed:
+    failure = describe_failure(error, folder, call.hook)
+    log.error(f"{call.hook} failed: {failure['message']}", failure)
+    return HookFailed(failure)
+
+
+def _settled(result: Awaitable[Any], call: Call) -> Any:
+    """Runs to its end on the container's one event loop: connections that ``on_load`` opened live on it."""
+    import asyncio
+
+    global _loop
+    if _loop is None or _loop.is_closed():
+        _loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(_loop)
+    left = None if call.deadline == FOREVER else max(0.0, call.deadline - time.monotonic())
+
+    async def to_its_end() -> Any:
+        return await asyncio.wait_for(_as_coroutine(result), left)
+
+    try:
+        return _loop.run_until_complete(to_its_end())
+    except TimeoutError as error:
+        if time.monotonic() < call.deadline:
+            raise  # the author's own
+        said = "did not finish in time: does it await something endless?"
+        raise TimeoutError(f"{call.hook} of the plugin '{environment.plugin()}' {said}") from error
+
+
+async def _as_coroutine(result: Awaitable[Any]) -> Any:
+    return await result
+
+
+def call_with(method: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """Calls with as many arguments as the method takes: ``on_session_created(self, session)`` leaves the event out."""
+    return method(*given[: _positions(method, len(given))])
+
+
+def _positions(method: Callable[..., Any], most: int) -> int:
+    function = getattr(method, "__func__", method)
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        return _positions_by_signature(method, most)
+    if code.co_flags & _VARARGS:
+        return most
+    return int(code.co_argcount) - (function is not method)
+
+
+def _positions_by_signature(method: Callable[..., Any], most: int) -> int:
+    import inspect  # slow to import, and seldom needed: for decorated functions and callable objects
+
+    kinds = [parameter.kind for parameter in inspect.signature(method).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return most
+    return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)

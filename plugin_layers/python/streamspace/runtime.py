@@ -1,0 +1,200 @@
+"""One plugin in one container: answers the payloads of docs/runtime-protocol.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from . import environment, registry
+from .batch import deliver_batch
+from .call import FOREVER, Call
+from .client import request
+from .errors import NotFoundError
+from .events import HOOKS
+from .failure import describe_failure
+from .hooks import HookFailed, call_with, run_hook
+from .plugin import Plugin, load_plugin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+RESERVED_SHARE = 0.1  # of a call's time: less than this left is too little to begin with another event
+REPORT_TIME_S = 1.0  # kept back from hooks, to report their failures in
+
+
+class Clock:
+    """The times of one call of the function, from Lambda's context, in the seconds of ``time.monotonic``."""
+
+    def __init__(self, lambda_context: Any) -> None:
+        remaining = getattr(lambda_context, "get_remaining_time_in_millis", None)
+        left = remaining() / 1000 if remaining else FOREVER
+        self.report_deadline = time.monotonic() + left
+        self.hook_deadline = self.report_deadline - min(REPORT_TIME_S, left * RESERVED_SHARE)
+        self._short_from = FOREVER if left == FOREVER else self.report_deadline - left * RESERVED_SHARE
+
+    def is_time_short(self) -> bool:
+        return time.monotonic() > self._short_from
+
+
+class Runtime:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._is_ready = False  # on_load has run
+        self._settings_version = 0
+        self._plugin: Plugin | None = None
+        self._module_failure: HookFailed | None = None
+        # Now, while Lambda's start-up gives a whole processor. A failure is the answer of the first call.
+        try:
+            self._load_module(FOREVER)
+        except HookFailed as failed:
+            self._module_failure = failed
+
+    def handle(self, payload: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
+        clock = Clock(lambda_context)
+        if isinstance(payload.get("Records"), list):
+            return deliver_batch(payload["Records"], _Deliveries(self, clock))
+        try:
+            return {"ok": True, **self._answer(payload, clock)}
+        except HookFailed as failed:
+            return {"ok": False, "error": failed.failure}
+        except Exception as error:  # noqa: BLE001 - a direct call never throws
+            return {"ok": False, "error": describe_failure(error, self._folder)}
+
+    def _answer(self, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
+        kind = payload.get("kind")
+        if kind == "load":
+            plugin = self.load(payload.get("settings"), payload.get("settings_version"), clock)
+            return {"registered": {"hooks": plugin.hooks, **registry.describe()}}
+        if kind == "unload":
+            plugin = self.prepare(None, clock)
+            self._is_ready = False
+            self.run("on_unload", clock, plugin.method("on_unload"))
+            return {}
+        if kind == "command":
+            self.prepare(payload.get("settings_version"), clock)
+            return {"result": self._run_command(payload, clock)}
+        if kind == "schedule":
+            plugin = self.prepare(payload.get("settings_version"), clock)
+            self._run_scheduled(plugin, payload["name"], clock)
+            return {}
+        raise ValueError(f"this version of the streamspace SDK cannot answer a call of the kind '{kind}'")
+
+    def _load_module(self, deadline: float) -> Plugin:
+        """Runs the author's module once per container, again after it failed."""
+        if self._module_failure is not None:
+            failure, self._module_failure = self._module_failure, None
+            raise failure
+        if self._plugin is None:
+            self._plugin = run_hook(Call("module", deadline=deadline), self._folder, lambda: load_plugin(self._folder))
+        assert self._plugin is not None
+        return self._plugin
+
+    def load(self, settings: dict[str, Any] | None, settings_version: int | None, clock: Clock) -> Plugin:
+        plugin = self._load_module(clock.hook_deadline)
+        self._is_ready = False
+        registry.reset()
+        self._take(plugin, settings, settings_version)
+        self.run("on_load", clock, plugin.method("on_load"))
+        self._is_ready = True
+        return plugin
+
+    def prepare(self, settings_version: int | None, clock: Clock) -> Plugin:
+        """Sees to it that on_load has run in this container and that settings of at least that version are known."""
+        plugin = self._load_module(clock.hook_deadline)
+        if self._is_ready and (settings_version or 0) <= self._settings_version:
+            return plugin
+        told = request("the runtime", "GET", "runtime/self", deadline=clock.report_deadline)
+        environment.update(told.get("platform") or {})
+        if self._is_ready:
+            self._take(plugin, told.get("settings"), told.get("settings_version"))
+            return plugin
+        return self.load(told.get("settings"), told.get("settings_version"), clock)
+
+    def _take(self, plugin: Plugin, settings: dict[str, Any] | None, settings_version: int | None) -> None:
+        plugin.configure(settings or {})
+        self._settings_version = settings_version or 0
+
+    def hears(self, event_type: str, clock: Clock) -> bool:
+        try:
+            return self._load_module(clock.hook_deadline).hears(event_type)
+        except HookFailed as failed:
+            self._module_failure = failed  # for the one who prepares for the event: it says what is wrong
+            return event_type in HOOKS
+
+    @property
+    def is_ready(self) -> bool:
+        return self._is_ready
+
+    def _run_command(self, payload: dict[str, Any], clock: Clock) -> Any:
+        name = payload["name"]
+        command = registry.find("commands", name)
+        if command is None:
+            raise _not_registered("command", name, "streamspace.commands.register", "on_load")
+        args = {} if payload.get("args") is None else payload["args"]
+        result = self.run(f"command {name}", clock, command["handler"], args, {"caller": payload.get("caller")})
+        try:
+            return json.loads(json.dumps(result))
+        except (TypeError, ValueError) as cause:
+            raise TypeError(f"the command '{name}' returned what JSON cannot hold: {cause}") from cause
+
+    def _run_scheduled(self, plugin: Plugin, name: str, clock: Clock) -> None:
+        task = plugin.scheduled_task(name)
+        if task is None:
+            where = "on_load, or write a method of that name"
+            raise _not_registered("scheduled task", name, "streamspace.schedule", where)
+        self.run(f"schedule {name}", clock, task, {"name": name})
+
+    def run(self, hook: str, clock: Clock, method: Callable[..., Any] | None, *given: Any, event_id: Any = None) -> Any:
+        """Runs author code; nothing when there is none."""
+        if method is None:
+            return None
+        call = Call(hook, event_id, clock.hook_deadline)
+        return run_hook(call, self._folder, lambda: call_with(method, given))
+
+    def method(self, name: str) -> Callable[..., Any] | None:
+        return self._plugin.method(name) if self._plugin else None
+
+
+class _Deliveries:
+    """The runtime as one batch sees it."""
+
+    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._failure: Exception | None = None
+        self.report_deadline = clock.report_deadline
+
+    def hears(self, event_type: str) -> bool:
+        if self._failure is not None and not self._runtime.is_ready:
+            return event_type in HOOKS
+        return self._runtime.hears(event_type, self._clock)
+
+    def prepare(self, settings_version: int | None) -> None:
+        if self._failure is not None and not self._runtime.is_ready:
+            raise self._failure  # an on_load that failed fails for the whole batch: it isn't run again for each event
+        try:
+            self._runtime.prepare(settings_version, self._clock)
+        except Exception as error:
+            self._failure = error
+            raise
+
+    def run(self, hook: str, event: dict[str, Any]) -> None:
+        method = self._runtime.method(hook)
+        self._runtime.run(hook, self._clock, method, event["data"], event, event_id=event["id"])
+
+    def is_time_short(self) -> bool:
+        return self._clock.is_time_short()
+
+
+def _not_registered(kind: str, name: str, method: str, where: str) -> NotFoundError:
+    slug = environment.plugin()
+    return NotFoundError(f"the plugin '{slug}' has no {kind} '{name}'; register it with {method} in {where}")
+
+
+def create_handler(file: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The Lambda handler for the plugin in the folder of ``file``. Called by the two-line shim beside manifest.json."""
+    folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - see failure.py
+    return Runtime(folder).handle

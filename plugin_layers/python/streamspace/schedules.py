@@ -1,0 +1,24 @@
+"""Work by the clock."""
+
+from __future__ import annotations
+
+from . import registry
+from .arguments import need
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def schedule(expression: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+    """Runs ``handler`` by the clock.
+
+    ``expression`` is EventBridge Scheduler's: ``rate(1 hour)`` or ``cron(0 3 * * ? *)`` in UTC. ``name`` is the
+    handler's own by default: two schedules of one plugin need two names.
+    """
+    need("schedule", "expression", expression)
+    need("schedule", "handler", handler, "function")
+    name = name or getattr(handler, "__name__", None)
+    need("schedule", "name", name)
+    registry.put("schedules", str(name), {"name": name, "expression": expression, "handler": handler})

@@ -1,0 +1,125 @@
+"""The plugin API's objects as typed dicts, with the keys that travel: ``from streamspace.types import Session``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+SessionState = Literal["running", "hibernated", "terminated"]
+NotificationType = Literal["success", "info", "warning", "error"]
+
+
+class Resources(TypedDict):
+    memory: str
+    cpu: str
+
+
+class SomeResources(TypedDict, total=False):
+    """Resources to ask for; what is left out is the template's."""
+
+    memory: str
+    cpu: str
+
+
+class Session(TypedDict):
+    id: str
+    name: str
+    user: str
+    template: str
+    state: SessionState
+    resources: Resources
+    persistentHome: bool
+    idleTimeout: str
+    createdAt: str
+    updatedAt: str
+    url: NotRequired[str]
+    podName: NotRequired[str]
+    lastActivity: NotRequired[str]
+
+
+class Quotas(TypedDict):
+    memory: str
+    maxSessions: int
+    storage: str
+    maxSessionDuration: str
+
+
+class SomeQuotas(TypedDict, total=False):
+    memory: str
+    maxSessions: int
+    storage: str
+    maxSessionDuration: str
+
+
+class User(TypedDict):
+    username: str
+    fullName: str
+    email: str
+    tier: str
+    quotas: Quotas
+    createdAt: str
+    updatedAt: str
+    lastLogin: NotRequired[str]
+
+
+class Port(TypedDict):
+    name: str
+    containerPort: int
+    protocol: NotRequired[str]
+
+
+class EnvironmentVariable(TypedDict):
+    name: str
+    value: str
+
+
+class Template(TypedDict):
+    name: str
+    displayName: str
+    description: str
+    category: str
+    icon: NotRequired[str]
+    baseImage: str
+    defaultResources: Resources
+    ports: list[Port]
+    env: list[EnvironmentVariable]
+    capabilities: list[str]
+    tags: list[str]
+    createdAt: str
+    updatedAt: str
+
+
+class NotificationAction(TypedDict):
+    label: str
+    url: NotRequired[str]
+
+
+class EmailAttachment(TypedDict):
+    """``content`` is text or bytes; it travels as base64."""
+
+    filename: str
+    content: str | bytes
+    contentType: NotRequired[str]
+
+
+class Event(TypedDict):
+    """A hook's second argument, for a hook that takes two."""
+
+    id: int
+    type: str
+    aggregate: str
+    sequence: int
+    time: str
+    data: dict[str, Any]
+    settings_version: NotRequired[int]
+
+
+class Caller(TypedDict):
+    """Who runs a command."""
+
+    username: str
+
+
+class CommandContext(TypedDict):
+    """A command handler's second argument, for a handler that takes two."""
+
+    caller: Caller | None

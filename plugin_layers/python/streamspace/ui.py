@@ -1,0 +1,69 @@
+"""Plugin API, "UI API". What is registered in ``on_load`` is shown while the plugin is active. Scope: ``ui``."""
+
+from __future__ import annotations
+
+from . import registry
+from .arguments import given, need
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+
+def register_widget(
+    id: str,
+    *,
+    title: str,
+    component: str,
+    position: Literal["top", "sidebar", "bottom"] = "top",
+    width: Literal["full", "half", "third"] = "full",
+    icon: str | None = None,
+    permissions: Sequence[str] | None = None,
+) -> None:
+    """Adds a widget to the dashboard. ``component`` is a path in the package."""
+    method = "ui.register_widget"
+    widget = given(
+        id=need(method, "id", id),
+        title=need(method, "title", title),
+        component=need(method, "component", component),
+        position=position,
+        width=width,
+        icon=icon,
+        permissions=permissions,
+    )
+    registry.put("widgets", id, widget)
+
+
+def add_menu_item(
+    *,
+    label: str,
+    path: str,
+    component: str,
+    icon: str | None = None,
+    position: int | None = None,
+    permissions: Sequence[str] | None = None,
+) -> None:
+    """Adds an item to the navigation."""
+    method = "ui.add_menu_item"
+    item = given(
+        label=need(method, "label", label),
+        path=need(method, "path", path),
+        component=need(method, "component", component),
+        icon=icon,
+        position=position,
+        permissions=permissions,
+    )
+    registry.put("menuItems", path, item)
+
+
+def register_settings_page(id: str, *, title: str, component: str, icon: str | None = None) -> None:
+    """Adds a page to the settings."""
+    method = "ui.register_settings_page"
+    page = given(
+        id=need(method, "id", id),
+        title=need(method, "title", title),
+        component=need(method, "component", component),
+        icon=icon,
+    )
+    registry.put("settingsPages", id, page)
