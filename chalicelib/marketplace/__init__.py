@@ -9,7 +9,7 @@ Promises
 from chalicelib.marketplace.errors import ListingNotFound, MarketplaceUnavailable, SignatureInvalid
 from chalicelib.marketplace.listings import Listing, Release
 from chalicelib.marketplace.ranking import SORTS, Category, Found, search_among, slug_of
-from chalicelib.marketplace.repository import download, find_release, index, releases_of
+from chalicelib.marketplace.repository import catalogue, download, find_release, index
 
 __all__ = [
     "SORTS",
@@ -20,10 +20,10 @@ __all__ = [
     "MarketplaceUnavailable",
     "Release",
     "SignatureInvalid",
+    "catalogue",
     "download",
     "find_release",
     "index",
-    "releases_of",
     "search",
     "slug_of",
 ]

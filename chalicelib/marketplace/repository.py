@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -94,10 +95,14 @@ def find_release(slug: str, version: str | None = None) -> tuple[Listing, Releas
     )
 
 
-def releases_of(slug: str) -> tuple[Release, ...]:
-    """Newest first; empty for a plugin that the marketplace does not have. Raises MarketplaceUnavailable."""
-    listing = index().listings.get(slug)
-    return listing.releases if listing else ()
+def catalogue() -> Callable[[str], Sequence[Release]]:
+    """Gives a slug's releases, newest first, or none. The marketplace is asked on its first use, which may raise MarketplaceUnavailable."""
+
+    def releases_of(slug: str) -> Sequence[Release]:
+        listing = index().listings.get(slug)
+        return listing.releases if listing else ()
+
+    return releases_of
 
 
 def download(release: Release) -> bytes:

@@ -38,9 +38,9 @@ class InstalledPlugin:
     event_sequence: int = 0
 
     @classmethod
-    def fresh(cls, manifest: Manifest, package_sha256: str) -> InstalledPlugin:
-        """A plugin that is being installed now: inactive."""
-        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, clock.now())
+    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+        """A plugin that is being installed: inactive."""
+        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at)
 
     @property
     def name(self) -> str:
