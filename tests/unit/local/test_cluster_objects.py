@@ -167,9 +167,7 @@ class TestServerSideApply:
 
         def applied(data, manager, *, force=False, name="settings"):
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-            return resource.server_side_apply(
-                body=body, namespace="default", field_manager=manager, force_conflicts=force
-            )
+            return resource.server_side_apply(body=body, namespace="default", field_manager=manager, force_conflicts=force)
 
         return applied
 
