@@ -192,6 +192,33 @@ def test_two_plugins_may_need_each_other():
     assert sorted(plan(["left"], [release("left", "1.0.0", "right"), release("right", "1.0.0", "left")])) == ["left 1.0.0", "right 1.0.0"]
 
 
+def test_a_circle_that_was_tried_and_given_up_does_not_stand_in_the_way():
+    releases = [
+        release("top", "2.0.0", "left", "right >=1.1.0"),
+        release("top", "1.1.0"),
+        release("left", "1.1.0", "right ^2.0.0", "deep ^1.0.0"),
+        release("left", "1.0.0", "deep <2.0.0", "right"),
+        release("right", "2.0.0", "left >=1.1.0", "top ^1.0.0"),
+        release("right", "1.1.0"),
+        release("deep", "1.1.0", "top"),
+    ]
+
+    assert plan(["top"], releases)[-1] in ("top 2.0.0", "top 1.1.0")
+
+
+def test_a_plan_is_found_where_the_newest_releases_only_lead_in_a_circle():
+    releases = [
+        release("top", "2.0.0", "deep 1.0.0"),
+        release("top", "1.0.0"),
+        release("deep", "2.0.0", "left ^2.0.0"),
+        release("deep", "1.1.0"),
+        release("deep", "1.0.0"),
+        release("left", "2.0.0", "top ^2.0.0"),
+    ]
+
+    assert plan(["deep >=1.1.0", "top"], releases) == ["deep 1.1.0", "top 1.0.0"]
+
+
 SLUGS = ("aa", "bb", "cc", "dd")
 RANGES = ("*", "^1.0.0", "^2.0.0", "1.0.0", ">=1.1.0", "<2.0.0")
 WISHES = st.dictionaries(st.sampled_from(SLUGS), st.sampled_from(RANGES), max_size=2)
