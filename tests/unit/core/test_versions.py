@@ -1,5 +1,7 @@
 """Versions as SemVer has them, ranges as npm has them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +55,7 @@ def test_newest_first_is_sorted_by_compare_whatever_the_order_was(given_versions
     ordered = versions.newest_first(given_versions)
 
     assert sorted(ordered) == sorted(given_versions)
-    assert all(versions.compare(one, other) >= 0 for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(versions.compare(one, other) >= 0 for one, other in pairwise(ordered))
 
 
 @given(st.lists(VERSIONS), st.sampled_from(["*", "^1.0.0", "~2.3.0", ">=5.0.0", "<3.0.0"]))

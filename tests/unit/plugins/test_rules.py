@@ -149,7 +149,7 @@ def test_a_rule_that_is_not_understood_is_refused_when_it_is_read(bad):
 
 
 def test_an_unknown_rule_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown rule 'requierd'; known are: .*required"):
+    with pytest.raises(ValueError, match=r"Unknown rule 'requierd'; known are: .*required"):
         rules.parse("requierd")
 
 
