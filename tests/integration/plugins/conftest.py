@@ -131,10 +131,10 @@ def api(aws: Any) -> Callable[..., Answer]:
 
     def token_of(role: str) -> str:
         if role not in tokens:
-            accounts.create_user(
-                username=f"the-{role}", full_name=role.title(), email=f"{role}@example.com", password="correct-horse-1", role=role, by=None
-            )
-            tokens[role] = accounts.login(f"the-{role}", "correct-horse-1").token
+            name = role.title()
+            accounts.create_user(username=f"the-{role}", full_name=name, email=f"{role}@example.com", role=role, by=None)
+            # Not by signing in: hashing a password takes longer than most tests.
+            tokens[role] = accounts.create_token(Caller("user", f"the-{role}", name, role, None), "test", None).text
         return tokens[role]
 
     def call(method: str, path: str, body: Any = None, *, role: str | None = "admin", query: dict[str, Any] | None = None) -> Answer:
