@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from chalicelib.api import platform
+from chalicelib.api import auth, commands, lifecycle, marketplace, platform, plugins, runtime, sessions, storage, templates, users
 from chalicelib.api.http import Api
 
-RESOURCES = (platform.routes,)
+RESOURCES = (
+    auth.routes,
+    commands.routes,
+    lifecycle.routes,
+    marketplace.routes,
+    platform.routes,
+    plugins.routes,
+    runtime.routes,
+    sessions.routes,
+    storage.routes,
+    templates.routes,
+    users.routes,
+)
 
 
 def build() -> Api:

@@ -29,7 +29,7 @@ from chalicelib.plugins.errors import (
     PluginNotActive,
     PluginNotFound,
 )
-from chalicelib.plugins.lifecycle import activate, change_settings, deactivate, switch_off, switch_on
+from chalicelib.plugins.lifecycle import activate, deactivate, switch_off, switch_on
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
@@ -46,6 +46,7 @@ from chalicelib.plugins.registry import (
     remove,
     save,
 )
+from chalicelib.plugins.settings import change as change_settings
 from chalicelib.plugins.settings import current as current_settings
 from chalicelib.plugins.settings import exported as stored_settings
 from chalicelib.plugins.settings import forget_settings

@@ -65,7 +65,7 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     plugin = registry.get(slug)
     plugin.must_be_active()
     plugin.must_not_be_core()
-    dependencies.require_no_dependents(slug, registry.all_installed(), only_active=True, to="deactivate")
+    dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
     return switch_off(slug, by.actor)
 
 
@@ -82,13 +82,6 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
-
-
-def change_settings(slug: str, values: dict[str, Any], *, by: Caller) -> dict[str, Any]:
-    """Set some of a plugin's settings; a running plugin sees them at its next call. Raises PluginNotFound, ValidationError with all faults."""
-    changed = settings.change(slug, values, by=by)
-    runtime.active.note_settings(slug, registry.get(slug).settings_version)
-    return changed
 
 
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:

@@ -100,10 +100,5 @@ def test_all_can_be_published_together_and_their_dependencies_are_among_them(tmp
         assert release.slug == slug
 
     index = json.loads((tmp_path / "index.json").read_text())
-    needed = {
-        wanted["slug"]
-        for plugin in index["plugins"]
-        for release in plugin["releases"]
-        for wanted in release["dependencies"]
-    }
+    needed = {wanted["slug"] for plugin in index["plugins"] for release in plugin["releases"] for wanted in release["dependencies"]}
     assert needed <= set(SLUGS)

@@ -79,6 +79,4 @@ def test_the_examples_of_the_plugin_api_work():
     assert firefox["category"] == "Web Browsers"
     assert firefox["defaultResources"] == {"memory": "2Gi", "cpu": "1000m"}
     assert firefox["capabilities"] == ["Network", "Audio", "Clipboard"]
-    assert {"vscode", "jupyter"} <= {
-        name for name, template in TEMPLATES.items() if "development" in template["spec"]["tags"]
-    }
+    assert {"vscode", "jupyter"} <= {name for name, template in TEMPLATES.items() if "development" in template["spec"]["tags"]}

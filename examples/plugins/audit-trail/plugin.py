@@ -71,11 +71,7 @@ class Plugin:
         args = args or {}
         begin = stamp(args["from"]) if args.get("from") else FIRST_STAMP
         # A day alone as the end means that whole day.
-        end = (
-            (stamp(args["to"])[:9] + "999999Z" if is_day(args["to"]) else stamp(args["to"]))
-            if args.get("to")
-            else LAST_STAMP
-        )
+        end = (stamp(args["to"])[:9] + "999999Z" if is_day(args["to"]) else stamp(args["to"])) if args.get("to") else LAST_STAMP
         limit = min(max(int(args.get("limit", 50)), 1), MOST_RESULTS)
         found = []
         for key in streamspace.storage.keys("entry:" + common_beginning(begin, end)):
@@ -96,9 +92,7 @@ class Plugin:
     # Scheduled
 
     def purge_old_entries(self):
-        oldest_kept = (datetime.now(UTC) - timedelta(days=self.config.get("retention_days", 90))).strftime(
-            "%Y%m%dT%H%M%SZ"
-        )
+        oldest_kept = (datetime.now(UTC) - timedelta(days=self.config.get("retention_days", 90))).strftime("%Y%m%dT%H%M%SZ")
         too_old = sorted(key for key in streamspace.storage.keys("entry:") if parts_of(key)[0] < oldest_kept)
         for key in too_old[:MOST_REMOVED_PER_RUN]:
             streamspace.storage.delete(key)
@@ -108,9 +102,7 @@ class Plugin:
 
     def _write(self, time, action, user, entry_id, detail):
         key = f"entry:{stamp(time)}:{action}:{user}:{entry_id}"
-        streamspace.storage.set(
-            key, {"id": str(entry_id), "time": time, "action": action, "user": user, "detail": detail}
-        )
+        streamspace.storage.set(key, {"id": str(entry_id), "time": time, "action": action, "user": user, "detail": detail})
         return key
 
 

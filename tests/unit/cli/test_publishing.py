@@ -137,10 +137,7 @@ def test_a_published_version_never_changes(repository, key):
 
 def test_publishers_at_the_same_time_lose_no_release(repository, key):
     versions = [f"1.0.{patch}" for patch in range(12)]
-    threads = [
-        threading.Thread(target=publish, args=(package(version=version), repository, key.private))
-        for version in versions
-    ]
+    threads = [threading.Thread(target=publish, args=(package(version=version), repository, key.private)) for version in versions]
 
     for thread in threads:
         thread.start()
@@ -282,9 +279,7 @@ def test_a_key_may_be_raw_base64_or_pem(repository, key):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    pem = Ed25519PrivateKey.from_private_bytes(key.private).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
+    pem = Ed25519PrivateKey.from_private_bytes(key.private).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     for patch, form in enumerate((key.private, base64.b64encode(key.private) + b"\n", pem)):
         publish(package(version=f"1.0.{patch}"), repository, form)

@@ -40,9 +40,7 @@ def networking(api: client.ApiClient) -> client.NetworkingV1Api:
 
 @pytest.fixture
 def pod() -> Callable[..., dict[str, Any]]:
-    def made(
-        name: str = "john-firefox", *, image: str = "firefox:1", cpu: str = "100m", memory: str = "64Mi", **more: Any
-    ):
+    def made(name: str = "john-firefox", *, image: str = "firefox:1", cpu: str = "100m", memory: str = "64Mi", **more: Any):
         metadata = {"name": name, "labels": more.pop("labels", {"app": name})} | more.pop("metadata", {})
         container = {"name": "desktop", "image": image, "resources": {"requests": {"cpu": cpu, "memory": memory}}}
         return {"metadata": metadata, "spec": {"containers": [container | more.pop("container", {})], **more}}

@@ -125,7 +125,7 @@ def test_a_long_list_comes_in_pages(core):
             break
 
     assert [len(names) for names in seen] == [3, 3, 1]
-    assert sorted(sum(seen, [])) == [f"item-{number}" for number in range(7)]
+    assert sorted(name for names in seen for name in names) == [f"item-{number}" for number in range(7)]
 
 
 def test_merge_strategic_and_json_patches(core, api, pod):
@@ -167,9 +167,7 @@ class TestServerSideApply:
 
         def applied(data, manager, *, force=False, name="settings"):
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-            return resource.server_side_apply(
-                body=body, namespace="default", field_manager=manager, force_conflicts=force
-            )
+            return resource.server_side_apply(body=body, namespace="default", field_manager=manager, force_conflicts=force)
 
         return applied
 
