@@ -26,7 +26,8 @@ class Plugin:
             name="audit-record",
             description="Add an entry to the audit trail",
             handler=self.record,
-            permissions=["audit.record"],
+            # One of these is enough. "commands" is a scope, so other plugins may; of people, who got the permission.
+            permissions=["commands", "audit.record"],
         )
 
     # What happens to sessions and users

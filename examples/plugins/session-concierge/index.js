@@ -170,12 +170,17 @@ function count(event, what) {
   return streamspace.storage.set(`count:${event.time.slice(0, 10)}:${what}:${event.id}`, true);
 }
 
-// Runs each effect that was not run for this key; what throws is run again when the event is delivered again.
+// Runs each effect that was not run for this key; what throws is run again when the event is delivered again. When the user is
+// deleted meanwhile nobody is left to be told, and that counts as done.
 async function eachOnce(key, effects) {
   const done = (await streamspace.storage.get(key)) || {};
   for (const [name, effect] of Object.entries(effects)) {
     if (done[name]) continue;
-    await effect();
+    try {
+      await effect();
+    } catch (error) {
+      if (error.name !== 'UserNotFoundError') throw error;
+    }
     done[name] = true;
     await streamspace.storage.set(key, done);
   }

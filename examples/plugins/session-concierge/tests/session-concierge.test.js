@@ -128,6 +128,14 @@ test('the user is told where the session is, with a button', async () => {
   assert.deepEqual(fake.notified[1][1].actions, [{ label: 'Open', url: session.url }]);
 });
 
+test('a user who is gone stops nothing', async () => {
+  streamspace.notify = () => Promise.reject(named('UserNotFoundError'));
+
+  await plugin.onSessionStarted(running('john-vscode', 0), today(1));
+
+  assert.equal((await report()).total.started, 1);
+});
+
 test('events side by side and twice are counted right, day by day', async () => {
   const session = running('john-vscode', 0);
   const events = Array.from({ length: 20 }, (_, id) => today(id));
