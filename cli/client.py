@@ -41,11 +41,11 @@ class Client:
         token: str | None,
         *,
         hint: str = "",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self.sleep = sleep
+        self.sleep = sleep or time.sleep
         self._token = token
         self._hint = hint
         self._tell = tell
@@ -137,6 +137,8 @@ class Client:
         return f"{self.api_url}{base}{path}" + (f"?{urlencode(given)}" if given else "")
 
     def _send(self, method: str, url: str, content: bytes | None, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        if not url.startswith(("http://", "https://")):
+            raise NetworkError(f"{url} is not an http or https address{self._hint}")
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         for tries_left in reversed(range(_TRIES_WHEN_LIMITED)):
