@@ -29,9 +29,13 @@ module.exports = {
     const exempt = new Set(String(this.config.exempt_templates || '').split(',').map((name) => name.trim()));
     const running = await allRunningSessions();
     for (const session of running) {
-      if (exempt.has(session.template) || idleMinutes(session) < this.config.idle_minutes) continue;
-      await this.hibernate(session.id);
+      if (!exempt.has(session.template) && this.isForgotten(session)) await this.hibernate(session.id);
     }
+  },
+
+  // Put so that a session is left running when either number is missing.
+  isForgotten(session) {
+    return idleMinutes(session) >= this.config.idle_minutes;
   },
 
   async hibernate(sessionId) {
@@ -39,8 +43,8 @@ module.exports = {
     try {
       // Its user may have come back since the list was made.
       const session = await streamspace.api.getSession(sessionId);
+      if (session.state !== 'running' || !this.isForgotten(session)) return;
       const idle = idleMinutes(session);
-      if (session.state !== 'running' || idle < this.config.idle_minutes) return;
       // First the reason, for whoever handles the event that follows.
       await streamspace.storage.set(mark, { idleMinutes: idle });
       await streamspace.api.updateSession(sessionId, { state: 'hibernated' });

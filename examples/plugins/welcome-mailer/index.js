@@ -21,7 +21,7 @@ module.exports = {
   },
 
   async onUserCreated(user, event) {
-    if (!this.config.enabled) return;
+    if (this.config.enabled === false) return;
     await eachOnce(doneKey(event), {
       emailed: () => this.sendWelcome(user),
       notified: () =>
@@ -41,7 +41,7 @@ module.exports = {
   },
 
   async onSessionCreated(session, event) {
-    if (!this.config.enabled || !(await isFirstSession(session))) return;
+    if (this.config.enabled === false || !(await isFirstSession(session))) return;
     await eachOnce(doneKey(event), {
       notified: () =>
         streamspace.notify(session.user, {
@@ -55,7 +55,7 @@ module.exports = {
   },
 
   async onSessionStarted(session, event) {
-    if (!this.config.enabled) return;
+    if (this.config.enabled === false) return;
     if ((await streamspace.storage.get(`first-session:${session.user}`)) !== identity(session)) return;
     await eachOnce(doneKey(event), {
       notified: () =>

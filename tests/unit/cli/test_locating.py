@@ -115,6 +115,17 @@ def test_login_whoami_and_logout(streamspace, platform, monkeypatch):
     assert click.get_app_dir("streamspace").startswith(str(locating._CHECKOUT.parent))
 
 
+def test_a_login_that_commands_here_do_not_use_says_so(streamspace, platform, home, write_stack, monkeypatch):
+    monkeypatch.delenv("STREAMSPACE_API_URL")
+    write_stack(home, "http://localhost:1")
+    platform.answers("POST /auth/login", {"token": "ss_jane"})
+
+    result = streamspace("login", "--api-url", platform.url, "--username", "jane", typed="secret\n")
+
+    assert result.exit_code == 0
+    assert "Commands still go to http://localhost:1" in result.stderr
+
+
 def test_a_wrong_password_keeps_nothing(streamspace, platform):
     platform.refuses("POST /auth/login", "UNAUTHENTICATED", "Wrong username or password", status=401)
 

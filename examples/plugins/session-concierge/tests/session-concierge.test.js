@@ -65,6 +65,15 @@ test('sessions left alone for longer than the setting hibernate, others run on',
   });
 });
 
+test('without the setting nothing hibernates', async () => {
+  running('forgotten', 500);
+  plugin.config = {};
+
+  await plugin.hibernateForgotten();
+
+  assert.deepEqual(states(), { forgotten: 'running' });
+});
+
 test('none is skipped when there are several pages of them', async () => {
   for (let number = 0; number < 250; number += 1) running(`s-${number}`, 90);
 
