@@ -26,7 +26,8 @@ class Plugin:
             name="audit-record",
             description="Add an entry to the audit trail",
             handler=self.record,
-            permissions=["audit.record"],
+            # One of these is enough. "commands" is a scope, so other plugins may; of people, who got the permission.
+            permissions=["commands", "audit.record"],
         )
 
     # What happens to sessions and users
@@ -84,7 +85,7 @@ class Plugin:
                 and (not wanted_action or action == wanted_action or action.startswith(wanted_action + "."))
             ):
                 found.append(key)
-        found.sort(reverse=True)
+        found.sort(key=newest_last, reverse=True)
         entries = [streamspace.storage.get(key) for key in found[:limit]]
         # An entry may be purged between the two reads.
         return {"entries": [entry for entry in entries if entry], "more": len(found) > limit}
@@ -117,6 +118,12 @@ def stamp(time):
         raise ValueError(f"{time!r} is not a time such as '2026-01-02T03:04:05Z' or '2026-01-02'") from error
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.strftime("%Y%m%dT%H%M%SZ")
+
+
+def newest_last(key):
+    """Entries of the same second in the order of their ids, which grow: 9 before 10."""
+    time, _, _, entry_id = parts_of(key)
+    return time, len(entry_id), entry_id
 
 
 def common_beginning(one, other):

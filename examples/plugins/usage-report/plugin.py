@@ -9,6 +9,7 @@ Storage:
 """
 
 import html
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import streamspace
@@ -174,11 +175,15 @@ def spans(changes, now):
 
 
 def each_once(key, effects):
-    """Run each effect that ``key`` does not say was run; what fails is run again when the event is delivered again."""
+    """Run each effect that ``key`` does not say was run; what fails is run again when the event is delivered again.
+
+    When the user is deleted meanwhile nobody is left to be told, and that counts as done.
+    """
     done = streamspace.storage.get(key) or {}
     for name, effect in effects.items():
         if name not in done:
-            effect()
+            with suppress(streamspace.UserNotFoundError):
+                effect()
             done[name] = True
             streamspace.storage.set(key, done)
 
@@ -188,11 +193,7 @@ def done_key(event):
 
 
 def mail_user(username, subject, text):
-    try:
-        address = streamspace.api.get_user(username)["email"]
-    except streamspace.UserNotFoundError:
-        return  # deleted meanwhile: nobody is left to be told
-    mail(address, subject, text)
+    mail(streamspace.api.get_user(username)["email"], subject, text)
 
 
 def mail(to, subject, text):
