@@ -35,9 +35,7 @@ def login(context: Context, api_url: str | None, username: str, password_stdin: 
     click.echo(f"Signed in to {url} as {username}")
     here = locate(os.environ, Path.cwd(), context.logins)
     if here.api_url != url:
-        tell(
-            f"Commands still go to {here.api_url} ({here.source}); set STREAMSPACE_API_URL={url} to use this login here"
-        )
+        tell(f"Commands still go to {here.api_url} ({here.source}); set STREAMSPACE_API_URL={url} to use this login here")
 
 
 @click.command()

@@ -21,9 +21,7 @@ def plugin() -> None:
 
 @plugin.command("pack")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="{name}-{version}.zip by default."
-)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="{name}-{version}.zip by default.")
 def pack_command(folder: Path, output: Path | None) -> None:
     """Make the package of a plugin's folder. The same files always give the same package.
 
@@ -39,9 +37,7 @@ def pack_command(folder: Path, output: Path | None) -> None:
 @click.command("publish")
 @click.argument("package", metavar="PACKAGE.zip", type=click.Path(exists=True, path_type=Path))
 @click.option("--repository", type=click.Path(file_okay=False, path_type=Path), help="The local stack's by default.")
-@click.option(
-    "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The local stack's by default."
-)
+@click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The local stack's by default.")
 @json_option
 def publish_command(package: Path, repository: Path | None, key: Path | None, as_json: bool) -> None:
     """Add a release to a repository and sign its new index.

@@ -49,9 +49,7 @@ class Client:
         self._token = token
         self._hint = hint
         self._tell = tell
-        self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S), retries=False
-        )
+        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S), retries=False)
 
     def get(self, path: str, **query: Any) -> Answer:
         return self.request("GET", path, query=query)

@@ -14,9 +14,7 @@ def marketplace() -> None:
 @marketplace.command()
 @click.argument("query", required=False)
 @click.option("--category")
-@click.option(
-    "--sort", type=click.Choice(["popular", "newest", "rating", "name"]), help="Most popular first by default."
-)
+@click.option("--sort", type=click.Choice(["popular", "newest", "rating", "name"]), help="Most popular first by default.")
 @json_option
 @pass_context
 def search(context: Context, query: str | None, category: str | None, sort: str | None, as_json: bool) -> None:

@@ -43,10 +43,7 @@ def table(rows: Iterable[Any], columns: Columns) -> list[str]:
 
 def visible(text: str) -> str:
     """Text on one line that cannot drive the terminal: a plugin's description is anybody's text."""
-    return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " "
-        for character in text
-    )
+    return "".join(character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for character in text)
 
 
 def tree(nodes: Sequence[Any], label: Callable[[Any], str], children: str, indent: str = "") -> list[str]:
@@ -77,10 +74,7 @@ def _cell(value: Any) -> str:
 
 def _width(text: str) -> int:
     """In terminal cells: East Asian wide characters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )
+    return sum(0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _padded(text: str, width: int) -> str:

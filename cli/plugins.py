@@ -63,9 +63,7 @@ def show_plugin(context: Context, slug: str, as_json: bool) -> None:
         "needs": lambda row: [f"{each['slug']} {each['version_constraint']}" for each in row.get("dependencies") or []],
         "permissions": lambda row: [each["name"] for each in row.get("permissions") or []],
         "adds": lambda row: [
-            f"{count} {kind.replace('_', ' ')}"
-            for kind, count in (row.get("registered_components") or {}).items()
-            if count
+            f"{count} {kind.replace('_', ' ')}" for kind, count in (row.get("registered_components") or {}).items() if count
         ],
         "license": "license.status",
         "installed at": "installed_at",
@@ -199,9 +197,7 @@ def settings(context: Context, slug: str, changes: tuple[str, ...], as_json: boo
         return
     values = present.get("values") or {}
     described = [{**field, "value": values.get(field["key"])} for field in fields]
-    described += [
-        {"key": key, "value": value} for key, value in values.items() if key not in {f["key"] for f in fields}
-    ]
+    described += [{"key": key, "value": value} for key, value in values.items() if key not in {f["key"] for f in fields}]
     columns: Columns = {"key": "key", "value": "value", "type": "type", "rules": "rules", "label": "label"}
     show(described, columns, as_json=False, none="This plugin has no settings.")
 
@@ -239,9 +235,7 @@ def _dependency(node: dict[str, Any]) -> str:
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
 @json_option
 @pass_context
-def events(
-    context: Context, slug: str, event: str | None, since: str | None, until: str | None, limit: int, as_json: bool
-) -> None:
+def events(context: Context, slug: str, event: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
     """What was done with a plugin, newest first."""
     query = {"event": event, "from": since, "to": until}
     found = list(context.client.everything(_path(slug, "/events"), at_most=limit, **query))
@@ -295,9 +289,7 @@ def replay(context: Context, slug: str, event_id: int | None, as_json: bool) -> 
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
 @json_option
 @pass_context
-def logs(
-    context: Context, slug: str, level: str | None, since: str | None, until: str | None, limit: int, as_json: bool
-) -> None:
+def logs(context: Context, slug: str, level: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
     """What a plugin wrote to its log."""
     query = {"level": level, "from": since, "to": until}
     found = list(context.client.everything(_path(slug, "/logs"), at_most=limit, **query))

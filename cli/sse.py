@@ -60,9 +60,7 @@ def parse(text: str) -> Stream:
     return Stream(events, last_event_id, retry_ms)
 
 
-def follow(
-    client: Client, path: str, *, at_most_s: float, now: Callable[[], float] = time.monotonic
-) -> Iterator[Event]:
+def follow(client: Client, path: str, *, at_most_s: float, now: Callable[[], float] = time.monotonic) -> Iterator[Event]:
     """Each event once, until ``complete`` or ``failed``, which is the last.
 
     A connection that breaks, or an answer that says to come back later, is tried again for about half a minute.

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from chalicelib.api import auth, commands, lifecycle, marketplace, platform, plugins, runtime, sessions, storage, templates, users
+from chalicelib.api import (
+    auth,
+    commands,
+    email,
+    lifecycle,
+    marketplace,
+    notifications,
+    platform,
+    plugins,
+    runtime,
+    sessions,
+    storage,
+    templates,
+    users,
+)
 from chalicelib.api.http import Api
 
 RESOURCES = (
     auth.routes,
     commands.routes,
+    email.routes,
     lifecycle.routes,
     marketplace.routes,
+    notifications.routes,
     platform.routes,
     plugins.routes,
     runtime.routes,

@@ -85,20 +85,22 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
 
 
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
-    """What the code registered, with what the manifest alone declares."""
-    schedules = {one["name"]: one["schedule"] for one in plugin.manifest.contributes.get("scheduled_tasks", [])}
-    schedules |= {one["name"]: one["expression"] for one in answered.get("schedules") or []}
-    declared = {
-        "widgets": plugin.manifest.contributes.get("widgets", []),
-        "menuItems": plugin.manifest.contributes.get("menu_items", []),
-        "settingsPages": plugin.manifest.contributes.get("settings_pages", []),
-    }
+    """What the manifest declares, with what the code registered: where both name a thing, the code's word holds."""
+    contributes = plugin.manifest.contributes
+    tasks = [{"name": one["name"], "expression": one["schedule"]} for one in contributes.get("scheduled_tasks", [])]
     return {
         "hooks": answered.get("hooks") or [],
+        "permissions": contributes.get("permissions", []),
         "commands": answered.get("commands") or [],
-        **{kind: [*declared[kind], *(answered.get(kind) or [])] for kind in declared},
-        "schedules": [{"name": name, "expression": expression} for name, expression in schedules.items()],
+        "widgets": _by("id", contributes.get("widgets", []), answered.get("widgets")),
+        "menuItems": _by("path", contributes.get("menu_items", []), answered.get("menuItems")),
+        "settingsPages": _by("id", contributes.get("settings_pages", []), answered.get("settingsPages")),
+        "schedules": _by("name", tasks, answered.get("schedules")),
     }
+
+
+def _by(key: str, declared: list[dict[str, Any]], answered: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return list({one.get(key): one for one in [*declared, *(answered or [])]}.values())
 
 
 @retried

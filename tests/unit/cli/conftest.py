@@ -79,9 +79,7 @@ class Platform:
         body = {"success": True, "data": data, "meta": {}, **envelope}
         self.answers_raw(request, json.dumps(body).encode(), status=status)
 
-    def refuses(
-        self, request: str, code: str, message: str, *, status: int, details: Any = None, **headers: str
-    ) -> None:
+    def refuses(self, request: str, code: str, message: str, *, status: int, details: Any = None, **headers: str) -> None:
         body = {"success": False, "error": {"code": code, "message": message, "details": details or {}}, "meta": {}}
         self.answers_raw(request, json.dumps(body).encode(), status=status, **headers)
 

@@ -21,9 +21,7 @@ SESSION = {
 
 
 def sse(*events):
-    return "".join(
-        f"id: {n}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for n, (name, data) in enumerate(events)
-    ).encode()
+    return "".join(f"id: {n}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for n, (name, data) in enumerate(events)).encode()
 
 
 def all_commands(group=cli, words=()):
@@ -273,9 +271,7 @@ def test_a_limit_ends_the_reading(streamspace, platform):
 
 def test_an_install_is_followed_to_its_end(streamspace, platform):
     platform.answers(INSTALL, STARTED, status=202)
-    platform.answers_raw(
-        PROGRESS, sse(("progress", {"step": "downloading", "progress": 25, "message": "Downloading plugin..."}))
-    )
+    platform.answers_raw(PROGRESS, sse(("progress", {"step": "downloading", "progress": 25, "message": "Downloading plugin..."})))
     platform.answers_raw(
         PROGRESS,
         sse(("complete", {"success": True, "plugin": {"slug": "a-plugin", "version": "1.2.0", "status": "active"}})),
@@ -656,9 +652,7 @@ def test_another_package_of_a_published_version_is_refused(streamspace, home, fo
     assert "VERSION_EXISTS" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "code"), [((), "NO_STACK"), (("--repository", "r", "--key", "bad"), "REPOSITORY_INVALID")]
-)
+@pytest.mark.parametrize(("words", "code"), [((), "NO_STACK"), (("--repository", "r", "--key", "bad"), "REPOSITORY_INVALID")])
 def test_publishing_without_what_it_needs_says_what_that_is(streamspace, home, folder, words, code):
     (home / "bad").write_text("no key")
 

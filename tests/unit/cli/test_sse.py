@@ -24,10 +24,7 @@ def client(platform, waited):
 
 
 def followed(client, **options):
-    return [
-        (each.name, each.data)
-        for each in follow(client, "/api/v1/admin/plugins/install/j1/progress", at_most_s=60, **options)
-    ]
+    return [(each.name, each.data) for each in follow(client, "/api/v1/admin/plugins/install/j1/progress", at_most_s=60, **options)]
 
 
 def test_the_documents_example_is_read():
