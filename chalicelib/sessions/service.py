@@ -40,7 +40,7 @@ DEEPEST_OFFSET = 10_000
 _ACTIVITY_STEP = timedelta(seconds=20)
 
 _RETRY_AFTER_S = 30
-_TRIES_TO_REMOVE = 20
+_TRIES_TO_REMOVE = 8
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import aws
 from chalicelib.sessions.cluster import ClusterRefused, ClusterUnavailable
 
 Object = dict[str, Any]
@@ -99,18 +98,16 @@ CANNOT_PULL: Object = {
 
 
 class Queue:
-    """A queue's messages, with the delays that they were sent with."""
+    """What was sent to a queue, with the delays that it was sent with."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, sqs: Any, name: str) -> None:
+        self.url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        self._sent: list[dict[str, Any]] = []
+        sqs.meta.events.register("provide-client-params.sqs.SendMessage", self._note)
 
     def messages(self) -> list[dict[str, Any]]:
-        """What is on the queue, delayed or not."""
-        from moto.sqs.models import sqs_backends
+        return list(self._sent)
 
-        backend = sqs_backends["123456789012"]["us-east-1"]
-        queue = backend.queues[self._url.rpartition("/")[2]]
-        return [{**json.loads(message.body), "delay_s": message.delay_seconds} for message in queue._messages]
-
-    def clear(self) -> None:
-        aws.client("sqs").purge_queue(QueueUrl=self._url)
+    def _note(self, params: dict[str, Any], **more: Any) -> None:
+        if params["QueueUrl"] == self.url:
+            self._sent.append({**json.loads(params["MessageBody"]), "delay_s": params["DelaySeconds"]})
