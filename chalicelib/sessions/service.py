@@ -51,8 +51,8 @@ class Listed:
     next_cursor: str | None
 
 
-class _IdTaken(StreamSpaceError):
-    """Two sessions cannot share an id: the second one gets a suffix."""
+class _IdTaken(ConcurrentChange):
+    """Two sessions cannot share an id: the second one gets a suffix, and another one should that be taken too."""
 
 
 @retried

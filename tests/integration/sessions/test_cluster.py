@@ -85,6 +85,17 @@ def test_apply_is_a_server_side_apply_that_owns_its_fields(api, cluster):
     assert "authorization" not in request["headers"]
 
 
+def test_a_missing_namespace_is_made(api, cluster):
+    api.answers = [(404, {"reason": "NotFound", "message": "namespaces not found"}), (201, {}), (201, POD)]
+
+    assert cluster.apply(POD) == POD
+    assert [request["path"] for request in api.requests] == [
+        "/api/v1/namespaces/streamspace/pods/ss-a",
+        "/api/v1/namespaces/streamspace",
+        "/api/v1/namespaces/streamspace/pods/ss-a",
+    ]
+
+
 def test_ingresses_have_their_own_group(api, cluster):
     api.answers = [(200, {})]
 

@@ -174,7 +174,7 @@ def test_kubernetes_takes_every_object(case, version):
 
     made = [make(session, launch, PLACE) for make in (objects.pod, objects.home_claim, objects.service, objects.ingress)]
 
-    for one in made:
+    for one in (*made, objects.namespace("streamspace")):
         if one is not None:
             kubernetes_validate.validate(one, version, strict=True)
 
