@@ -40,7 +40,7 @@ DEEPEST_OFFSET = 10_000
 _ACTIVITY_STEP = timedelta(seconds=20)
 
 _RETRY_AFTER_S = 30
-_TRIES_TO_REMOVE = 20
+_TRIES_TO_REMOVE = 8
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Listed:
     next_cursor: str | None
 
 
-class _IdTaken(StreamSpaceError):
-    """Two sessions cannot share an id: the second one gets a suffix."""
+class _IdTaken(ConcurrentChange):
+    """Two sessions cannot share an id: the second one gets a suffix, and another one should that be taken too."""
 
 
 @retried
