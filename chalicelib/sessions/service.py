@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib import accounts
+from chalicelib import accounts, messaging
 from chalicelib.accounts import Caller, User
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError, ValidationError
@@ -263,6 +263,8 @@ def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: 
     try:
         if delete_sessions:
             _delete_all_of(username, by)
+        # A later user of this name must not find the inbox of this one.
+        messaging.forget_user(username)
         # Its event, user.deleted, also tells the worker to look after the home.
         accounts.delete_user(username, by=by)
     except accounts.UserNotFound:
