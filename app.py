@@ -1,5 +1,5 @@
-"""The Chalice app: the REST API and the Lambda functions around it. No logic: each function calls its worker, imported on first use, so that
-the API's cold start pays for none of them."""
+"""The Chalice app: the REST API and the Lambda functions around it. No logic: each function calls its worker, imported on first use,
+so that the API's cold start pays for none of them."""
 
 from typing import Any
 

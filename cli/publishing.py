@@ -47,9 +47,7 @@ class Release:
     """False if the repository already had this very package: then nothing was changed."""
 
 
-def publish(
-    package: bytes, repository: Path, private_key: bytes, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Release:
+def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Release:
     """Put a package into a repository, which is made if it is not there, and sign the new index.
 
     Publishers wait for one another, so that neither of two releases is lost. ``private_key`` is what
@@ -69,8 +67,7 @@ def publish(
         if released is not None:
             if released["sha256"] != digest:
                 raise VersionExists(
-                    f"{manifest['name']} {manifest['version']} is already published with other content: "
-                    "raise the version",
+                    f"{manifest['name']} {manifest['version']} is already published with other content: raise the version",
                     {"published_sha256": released["sha256"], "sha256": digest},
                 )
             return _as_release(manifest["name"], released, index["sequence"], is_new=False)
@@ -95,9 +92,7 @@ def _one_publisher_at_a_time(repository: Path) -> Iterator[None]:
 
 
 def _read_index(repository: Path, public_key: str) -> Index:
-    path, signature_path, staged_path = (
-        repository / name for name in ("index.json", "index.json.sig", ".index.json.next")
-    )
+    path, signature_path, staged_path = (repository / name for name in ("index.json", "index.json.sig", ".index.json.next"))
     content = path.read_bytes() if path.exists() else None
     signature = signature_path.read_bytes() if signature_path.exists() else b""
     if staged_path.exists():
@@ -195,9 +190,7 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
 def _with_release(index: Index, manifest: Manifest, release: dict[str, Any], time: str) -> Index:
     slug = manifest["name"]
     old = next((plugin for plugin in index["plugins"] if plugin["slug"] == slug), None)
-    releases = sorted(
-        [release, *(old["releases"] if old else [])], key=lambda each: precedence(each["version"]), reverse=True
-    )
+    releases = sorted([release, *(old["releases"] if old else [])], key=lambda each: precedence(each["version"]), reverse=True)
     # A fix of an older line must not bring back that line's description.
     describes = old is None or releases[0] is release
     plugin = {**_market_figures(old), **(_description(manifest) if describes else old or {}), "releases": releases}

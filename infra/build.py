@@ -1,11 +1,11 @@
 """Builds what is deployed: the functions' zip, the layers, and the template.
 
-``python -m infra.build`` leaves ``.build/template.json`` and ``.build/artifacts/*.zip``, each artifact named by its content, so that an unchanged
-one is neither built nor uploaded nor deployed again.
+``python -m infra.build`` leaves ``.build/template.json`` and ``.build/artifacts/*.zip``, each artifact named by its content, so that
+an unchanged one is neither built nor uploaded nor deployed again.
 
 The template is Chalice's (functions and REST API from ``app.py``), with ``template.yaml`` merged over it, and with three things that
-Chalice cannot say: one proxy resource instead of each path (``chalicelib/api/routing.py`` says why), the state machines' definitions from the
-sagas, and the names of the artifacts.
+Chalice cannot say: one proxy resource instead of each path (``chalicelib/api/routing.py`` says why), the state machines' definitions
+from the sagas, and the names of the artifacts.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _chalice_template() -> dict[str, Any]:
     path = BUILD / "chalice" / "sam.yaml"
     if not path.exists():
         _chalice_package()
-    return yaml.safe_load(path.read_text())  # type: ignore[no-any-return]
+    return yaml.safe_load(path.read_text())
 
 
 def _state_machines() -> dict[str, Any]:
@@ -229,7 +229,7 @@ _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 
 def _our_template() -> dict[str, Any]:
-    return yaml.load((ROOT / "infra/template.yaml").read_text(), _TemplateLoader)  # type: ignore[no-any-return]  # noqa: S506
+    return yaml.load((ROOT / "infra/template.yaml").read_text(), _TemplateLoader)  # noqa: S506
 
 
 if __name__ == "__main__":

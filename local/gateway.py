@@ -124,9 +124,7 @@ class Api:
             changed_ns = self._places.routes.stat().st_mtime_ns
             if changed_ns != self._routes_seen_ns:
                 routes = json.loads(self._places.routes.read_text())
-                self._prefix = (
-                    f"{self._places.emulator}/restapis/{routes['rest_api_id']}/{routes['stage']}/_user_request_"
-                )
+                self._prefix = f"{self._places.emulator}/restapis/{routes['rest_api_id']}/{routes['stage']}/_user_request_"
                 self._routes_seen_ns = changed_ns
         except FileNotFoundError:
             raise NotDeployed from None
@@ -229,9 +227,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(name)s] %(levelname)s %(message)s")
     lifeline.stop_with_supervisor()
     places = Places(chosen.emulator.rstrip("/"), chosen.routes, chosen.marketplace)
-    web.run_app(
-        application(places), host=settings.HOST, port=chosen.port, print=None, access_log=None, shutdown_timeout=3
-    )
+    web.run_app(application(places), host=settings.HOST, port=chosen.port, print=None, access_log=None, shutdown_timeout=3)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from chalicelib.accounts.tokens import (
     create_token,
     issue_plugin_token,
     list_tokens,
+    must_be_readable,
     revoke_plugin_token,
     revoke_token,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "list_users",
     "login",
     "logout",
+    "must_be_readable",
     "revoke_plugin_token",
     "revoke_token",
     "set_password",

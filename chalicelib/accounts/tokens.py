@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
 from chalicelib.accounts import models, token_text
@@ -16,7 +17,7 @@ from chalicelib.accounts.errors import TokenNotFound
 from chalicelib.accounts.models import OwnedTokenRow, PluginTokenRow, TokenRow, UserRow
 from chalicelib.accounts.permissions import SCOPES
 from chalicelib.core import clock
-from chalicelib.core.errors import ConcurrentChange, PermissionDenied, Unauthenticated, ValidationError
+from chalicelib.core.errors import ConcurrentChange, PermissionDenied, ServiceUnavailable, Unauthenticated, ValidationError
 from chalicelib.events import UnitOfWork, retried, unit_of_work
 
 SIGN_IN, PERSONAL, PLUGIN = "sign-in", "personal", "plugin"
@@ -66,6 +67,14 @@ def caller_of(token: str) -> Caller:
         scopes=None if row.scopes is None else frozenset(row.scopes),
         token_hash=token_hash,
     )
+
+
+def must_be_readable() -> None:
+    """Raises ServiceUnavailable while no token can be looked up, so that no request could be served. One GetItem."""
+    try:
+        models.find_token("nobody's")
+    except PynamoDBException as error:
+        raise ServiceUnavailable("The platform's tables cannot be read at the moment") from error
 
 
 def create_token(caller: Caller, name: str, scopes: Iterable[str] | None, expires_in_days: int = DEFAULT_DAYS) -> NewToken:

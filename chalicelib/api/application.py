@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from chalicelib.api import platform
+from chalicelib.api import (
+    auth,
+    commands,
+    email,
+    lifecycle,
+    marketplace,
+    notifications,
+    platform,
+    plugins,
+    runtime,
+    sessions,
+    storage,
+    templates,
+    users,
+)
 from chalicelib.api.http import Api
 
-RESOURCES = (platform.routes,)
+RESOURCES = (
+    auth.routes,
+    commands.routes,
+    email.routes,
+    lifecycle.routes,
+    marketplace.routes,
+    notifications.routes,
+    platform.routes,
+    plugins.routes,
+    runtime.routes,
+    sessions.routes,
+    storage.routes,
+    templates.routes,
+    users.routes,
+)
 
 
 def build() -> Api:

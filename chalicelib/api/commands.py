@@ -31,7 +31,7 @@ def extensions(request: Request) -> Reply:
     for plugin in runtime.active.everyone():
         for kind, items in found.items():
             for item in plugin.registered.get(kind) or []:
-                if runtime.commands.may_use(request.caller, item.get("permissions") or []):
+                if runtime.commands.may_use(request.caller, item.get("permissions") or [], plugin):
                     items.append({**item, "plugin": plugin.slug})
     found["menuItems"].sort(key=lambda item: (item.get("position", 1000), item.get("label", "")))
     return Reply(found)

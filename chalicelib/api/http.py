@@ -83,7 +83,7 @@ class Request:
 
     @property
     def caller(self) -> Caller:
-        """Who asks. On a public route only after :meth:`optional_caller` found somebody."""
+        """Who asks. On a public route only after :meth:`identify` found somebody."""
         if self._caller is None:
             raise Unauthenticated()
         return self._caller
@@ -282,11 +282,11 @@ class Api(Chalice):
 def _admit(request: Request) -> None:
     """Raises Unauthenticated, PermissionDenied or ValidationError; in that order, so that a stranger learns nothing of the body's rules."""
     route = request.route
-    caller = request.identify()
-    if caller is None:
-        if not route.public:
+    if not route.public:
+        # A public route looks the token up itself where it makes a difference: a stale one must not keep anybody from signing in.
+        caller = request.identify()
+        if caller is None:
             raise Unauthenticated()
-    elif not route.public:
         _permit(route, caller)
     if route.query:
         _ = request.query

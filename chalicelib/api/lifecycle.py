@@ -56,14 +56,14 @@ def uninstall(request: Request, slug: str) -> Reply:
 @routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", aws_calls=30)
 def activate(request: Request, slug: str) -> Reply:
     """REST §5. 409 PLUGIN_ALREADY_ACTIVE, 422 DEPENDENCIES_NOT_MET, 422 PLUGIN_FAILED_TO_LOAD, 404 PLUGIN_NOT_FOUND."""
-    plugin = plugins.lifecycle.activate(slug, by=request.caller)
+    plugin = plugins.activate(slug, by=request.caller)
     return Reply(views.activation(plugin), message="Plugin activated successfully")
 
 
 @routes.post("/admin/plugins/{slug}/deactivate", permission="plugins.activate", aws_calls=30)
 def deactivate(request: Request, slug: str) -> Reply:
     """REST §6. 409 PLUGIN_NOT_ACTIVE, 422 HAS_DEPENDENTS, 403 PLUGIN_IS_CORE, 404 PLUGIN_NOT_FOUND."""
-    plugin = plugins.lifecycle.deactivate(slug, by=request.caller)
+    plugin = plugins.deactivate(slug, by=request.caller)
     return Reply(views.deactivation(plugin), message="Plugin deactivated successfully")
 
 

@@ -25,7 +25,7 @@ def search(request: Request) -> Reply:
     query = request.query
     found = marketplace.search(query["search"], query["category"], query["sort"])
     page = page_of(found.listings, query["page"], query["per_page"])
-    installed = {one.slug for one in plugins.registry.all_installed()}
+    installed = {one.slug for one in plugins.all_installed()}
     return Reply(
         [views.listing(one, installed) for one in page.items],
         meta={**page_meta(page), "categories": views.categories(found.categories)},
@@ -37,5 +37,5 @@ def search(request: Request) -> Reply:
 def details(_request: Request, slug: str) -> Reply:
     """One listing with its releases, and the scopes that each asks for. 404 PLUGIN_NOT_FOUND, 503 MARKETPLACE_UNAVAILABLE."""
     listing, _ = marketplace.find_release(slug)
-    installed = {slug} if plugins.registry.find(slug) is not None else set()
+    installed = {slug} if plugins.find(slug) is not None else set()
     return Reply(views.details(listing, installed))

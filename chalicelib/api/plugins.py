@@ -51,7 +51,7 @@ _LOG = {
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
-    everyone = plugins.registry.all_installed()
+    everyone = plugins.all_installed()
     found = page_of(_listed(everyone, query), query["page"], query["per_page"])
     return Reply(
         [views.plugin(one) for one in found.items],
@@ -65,10 +65,10 @@ def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
     included = _included(request.query["include"])
     if "dependencies" in included:
-        everyone = plugins.registry.all_installed()
+        everyone = plugins.all_installed()
         plugin = _among(everyone, slug)
     else:
-        plugin = plugins.registry.get(slug)
+        plugin = plugins.get(slug)
     answer = views.details(plugin)
     if "dependencies" in included:
         answer["dependencies"] = views.dependencies(plugin, everyone)
@@ -79,7 +79,7 @@ def details(request: Request, slug: str) -> Reply:
     if "settings" in included:
         # Values are for those who may configure, as with the route of its own.
         request.caller.require("plugins.configure")
-        answer["settings"] = plugins.settings.shown(plugin)
+        answer["settings"] = plugins.shown_settings(plugin)
     if "events" in included:
         request.caller.require("plugins.events")
         answer["events"] = [views.event(one) for one in islice(_log(slug), _LATEST_EVENTS)]
@@ -91,22 +91,22 @@ def details(request: Request, slug: str) -> Reply:
 )
 def settings(request: Request, slug: str) -> Reply:
     """REST §3. 404 PLUGIN_NOT_FOUND. A secret's value is null; ``is_set`` in its field says whether there is one."""
-    return Reply(plugins.settings.shown(plugins.registry.get(slug), request.query["group"]))
+    return Reply(plugins.shown_settings(plugins.get(slug), request.query["group"]))
 
 
 @routes.put("/admin/plugins/{slug}/settings", permission="plugins.configure", body=_SETTINGS, aws_calls=6)
 def change_settings(request: Request, slug: str) -> Reply:
     """REST §4. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR with all faults. One AWS call more for each secret that is set."""
-    changed = plugins.lifecycle.change_settings(slug, request.body["settings"], by=request.caller)
+    changed = plugins.change_settings(slug, request.body["settings"], by=request.caller)
     return Reply(changed, message="Settings updated successfully")
 
 
 @routes.get("/admin/plugins/{slug}/dependencies", permission="plugins.view", aws_calls=2)
 def dependencies(_request: Request, slug: str) -> Reply:
     """REST §10. 404 PLUGIN_NOT_FOUND."""
-    everyone = plugins.registry.all_installed()
+    everyone = plugins.all_installed()
     _among(everyone, slug)
-    return Reply(plugins.dependencies.tree(slug, everyone))
+    return Reply(plugins.tree(slug, everyone))
 
 
 @routes.get("/admin/plugins/{slug}/events", permission="plugins.events", query=_LOG, aws_calls=3)
@@ -116,7 +116,7 @@ def log(request: Request, slug: str) -> Reply:
     since, until = _moment(query, "from"), _moment(query, "to")
     everything = list(_log(slug))
     if not everything:
-        plugins.registry.get(slug)
+        plugins.get(slug)
     wanted = (query["event"] or "").removeprefix("plugin.")
     found = [
         one

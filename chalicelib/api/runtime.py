@@ -30,8 +30,8 @@ _REPLAY = {"type": "object", "properties": {"event_id": {"type": "integer"}}, "a
 @routes.get("/runtime/self", plugin_only=True, aws_calls=4)
 def itself(request: Request) -> Reply:
     """Settings, in clear, and what the platform is."""
-    plugin = plugins.registry.get(request.caller.id)
-    values, version = plugins.settings.current(plugin.slug)
+    plugin = plugins.get(request.caller.id)
+    values, version = plugins.current_settings(plugin.slug)
     platform = {
         "version": config.PLATFORM_VERSION,
         "namespace": config.namespace(),
@@ -70,14 +70,14 @@ def report_failure(request: Request, event_id: str) -> Reply:
 @routes.get("/admin/plugins/{slug}/events/dead-letters", permission="plugins.events", aws_calls=3)
 def dead_letters(request: Request, slug: str) -> Reply:
     """Events that the plugin could not take, newest first. 404 PLUGIN_NOT_FOUND."""
-    plugins.registry.get(slug)
+    plugins.get(slug)
     return Reply([vars(letter) for letter in runtime.deliveries.dead_letters(slug)])
 
 
 @routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=100)
 def replay(request: Request, slug: str) -> Reply:
     """One dead letter, or all of them, is delivered again. 404 PLUGIN_NOT_FOUND, DEAD_LETTER_NOT_FOUND."""
-    plugins.registry.get(slug)
+    plugins.get(slug)
     count = runtime.deliveries.replay(slug, request.body.get("event_id"))
     return Reply({"replayed": count}, message=f"{count} event{'s' if count != 1 else ''} will be delivered again")
 

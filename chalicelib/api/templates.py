@@ -90,6 +90,7 @@ _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 _BODY_LIMIT = 64 * 1024
 
 
+# Token and query; with a tag also a read for each hundred of the templates that have it.
 @routes.get(
     "/templates",
     scope="read:templates",

@@ -47,19 +47,23 @@ def queue_subscriber(name: str, queue_url: str, types: Iterable[str]) -> Subscri
     return Subscriber(name, queue_url, frozenset(types))
 
 
+class DispatchFailed(Exception):
+    """Some events are still to be sent; the batch must come again."""
+
+
 class Dispatcher:
     """Sends committed events on. ``subscribers`` are asked once for each batch of the stream."""
 
     def __init__(self, *subscribers: Subscribers) -> None:
         self._subscribers = subscribers
 
-    def handle(self, stream_records: Sequence[dict[str, Any]]) -> list[str]:
+    def handle(self, stream_records: Sequence[dict[str, Any]]) -> None:
         """Dispatch what a stream batch tells of.
 
-        Returns the sequence number of the first stream record that could not be dispatched, as a list of one (Lambda then resumes the shard
-        there), or an empty list. Source: AWS Lambda, "Report batch item failures for DynamoDB".
+        Raises DispatchFailed, after everything else was sent, when some aggregate's events could not be: Lambda then hands in the batch
+        again, and the cursors tell what is left to do.
         """
-        latest: dict[str, tuple[Event, str]] = {}
+        latest: dict[str, Event] = {}
         for record in stream_records:
             if record.get("eventName") != "INSERT":
                 continue
@@ -67,20 +71,21 @@ class Dispatcher:
             if row.aggregate.startswith(_CURSOR):
                 continue
             event = Event.of_row(row)
-            position = record["dynamodb"].get("SequenceNumber", "")
             known = latest.get(event.aggregate)
-            if known is None or event.sequence > known[0].sequence:
-                latest[event.aggregate] = (event, known[1] if known else position)
+            if known is None or event.sequence > known.sequence:
+                latest[event.aggregate] = event
         if not latest:
-            return []
+            return
         everyone = [subscriber for ask in self._subscribers for subscriber in ask()]
-        for newest, position in latest.values():
+        failed = []
+        for newest in latest.values():
             try:
                 self._advance(newest, everyone)
-            except Exception:  # noqa: BLE001 whatever it was, the shard must wait here and try again
+            except Exception:  # noqa: BLE001 whatever it was, the others go on
                 log.logger().exception("dispatch failed", extra={"aggregate": newest.aggregate, "sequence": newest.sequence})
-                return [position]
-        return []
+                failed.append(newest.aggregate)
+        if failed:
+            raise DispatchFailed(f"not all events were sent of: {', '.join(failed)}")
 
     def _advance(self, newest: Event, everyone: Sequence[Subscriber]) -> None:
         """Send the aggregate's events after its cursor, up to ``newest``, and move the cursor."""

@@ -23,7 +23,7 @@ def put(key: str, content: bytes, content_type: str = "application/zip") -> None
 
 
 def get(key: str) -> bytes:
-    return aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()  # type: ignore[no-any-return]
+    return aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()
 
 
 def delete(key: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-
-from collections.abc import Sequence
 from typing import Any
 
 from chalicelib import accounts, marketplace, plugins, runtime
@@ -16,19 +14,19 @@ from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, records
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
-from chalicelib.plugins import InstalledPlugin, Package, PluginAlreadyInstalled
+from chalicelib.plugins import InstalledPlugin, Package
 from chalicelib.runtime.provisioning import Code
 
 
 def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> dict[str, Any]:
     """What the job will do, decided before it starts: which release of which plugin, dependencies first.
 
-    Raises: PluginNotFound, PluginAlreadyInstalled, DependencyConflict, MarketplaceUnavailable.
+    Raises: PluginNotFound, DependencyConflict, MarketplaceUnavailable.
     """
-    installed = plugins.registry.all_installed()
-    _refuse_installed(slug, installed)
+    installed = plugins.all_installed()
+    plugins.refuse_installed(slug, installed)
     _, release = marketplace.find_release(slug, version)
-    plan = plugins.dependencies.resolve([(slug, release.version)], marketplace.catalogue(), installed)
+    plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
     needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
     return {
         "source": "marketplace",
@@ -47,15 +45,15 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
         archive = base64.b64decode(package_base64, validate=True)
     except binascii.Error as error:
         raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
-    package = plugins.package.read(archive)
-    installed = plugins.registry.all_installed()
+    package = plugins.read_package(archive)
+    installed = plugins.all_installed()
     slug = package.manifest.slug
-    plugins.dependencies.require_system(package.manifest)
-    _refuse_installed(slug, installed)
+    plugins.require_system(package.manifest)
+    plugins.refuse_installed(slug, installed)
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
     needed: list[dict[str, str]] = []
     if wanted:
-        plan = plugins.dependencies.resolve(wanted, marketplace.catalogue(), installed)
+        plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
         needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
     key = f"uploads/{ids.text('upload')}.zip"
     artifacts.put(key, archive)
@@ -91,7 +89,7 @@ def discard_package(job: Job) -> None:
 
 def unpack(job: Job) -> dict[str, Any]:
     package = _package(job)
-    artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.package.code_bundle(package))
+    artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.code_bundle(package))
     published = artifacts.publish_assets(job.slug, package.files)
     return {"assets": published}
 
@@ -113,7 +111,7 @@ def install_dependencies(job: Job) -> dict[str, Any]:
             part.made[step.name] = step.act(part) or {}
         names.append(needed["slug"])
     for slug in _inactive_requirements(job):
-        plugins.lifecycle.switch_on(plugins.registry.get(slug), job.actor)
+        plugins.switch_on(plugins.get(slug), job.actor)
     return {"installed": names}
 
 
@@ -145,40 +143,40 @@ def deprovision(job: Job) -> None:
 
 @retried
 def register(job: Job) -> dict[str, Any]:
-    if plugins.registry.find(job.slug) is not None:
+    if plugins.find(job.slug) is not None:
         # This step was here before, and its worker died after the transaction.
         return {}
     package = _package(job)
     plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
     with unit_of_work(job.actor) as work:
-        row = plugins.registry.add(work, plugin)
+        row = plugins.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})
     return {"permissions": len(package.manifest.contributes.get("permissions", []))}
 
 
 @retried
 def unregister(job: Job) -> None:
-    plugin = plugins.registry.find(job.slug)
+    plugin = plugins.find(job.slug)
     if plugin is not None:
         with unit_of_work(job.actor) as work:
-            row = plugins.registry.remove(work, plugin)
+            row = plugins.remove(work, plugin)
             runtime.active.remove(work, job.slug)
             work.emit("plugin.uninstalled", row, {"plugin": plugin.summary(), "reason": f"the job {job.id} was rolled back"})
-    plugins.settings.forget_settings(job.slug)
+    plugins.forget_settings(job.slug)
     runtime.storage.forget(job.slug)
 
 
 def switch_on(job: Job) -> dict[str, Any]:
-    plugin = plugins.registry.get(job.slug)
+    plugin = plugins.get(job.slug)
     if job.request["activate"] and plugin.status != "active":
-        plugin = plugins.lifecycle.switch_on(plugin, job.actor)
+        plugin = plugins.switch_on(plugin, job.actor)
     return {"plugin": {**plugin.summary(), "status": plugin.status}}
 
 
 def switch_off(job: Job) -> None:
-    plugin = plugins.registry.find(job.slug)
+    plugin = plugins.find(job.slug)
     if plugin is not None:
-        plugins.lifecycle.switch_off(job.slug, job.actor)
+        plugins.switch_off(job.slug, job.actor)
     # A load that was killed half-way left a token, and perhaps schedules.
     accounts.revoke_plugin_token(job.slug)
     contributes = plugin.manifest.contributes if plugin else {}
@@ -220,11 +218,6 @@ INSTALL = Saga(
 )
 
 
-def _refuse_installed(slug: str, installed: Sequence[InstalledPlugin]) -> None:
-    if any(plugin.slug == slug for plugin in installed):
-        raise PluginAlreadyInstalled(slug)
-
-
 def _part(job: Job, needed: dict[str, str]) -> Job:
     """The job as its steps see it while they work on a dependency."""
     request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
@@ -250,9 +243,8 @@ def _inactive_requirements(job: Job) -> list[str]:
     if not job.request["activate"]:
         return []
     wanted = {one.slug for one in _package(job).manifest.dependencies if not one.is_optional}
-    return [plugin.slug for plugin in plugins.registry.all_installed() if plugin.slug in wanted and plugin.status == "inactive"]
+    return [plugin.slug for plugin in plugins.all_installed() if plugin.slug in wanted and plugin.status == "inactive"]
 
 
 def _package(job: Job) -> Package:
-    return plugins.package.read(artifacts.get(artifacts.package_key(job.slug, job.request["version"])))
-
+    return plugins.read_package(artifacts.get(artifacts.package_key(job.slug, job.request["version"])))

@@ -25,7 +25,8 @@ _KEPT_S = 30 * 24 * 3600
 
 
 class JobRow(Model):
-    """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it). ``pk`` LOCK#{slug}: sk LOCK."""
+    """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it). ``pk`` LOCK#{slug}: sk
+    LOCK."""
 
     class Meta(TableMeta):
         table_name = table("JOBS_TABLE")

@@ -3,7 +3,8 @@
 Promises
     A step is journalled before it acts, so whatever it made can be found again. It may run twice.
     When a step fails, or its worker dies, the steps that began are undone in reverse. "Already gone" is success there.
-    So a job ends ``succeeded``, or ``failed`` with nothing left over; or ``stuck``, when a way back failed too, and then it says what is left.
+    So a job ends ``succeeded``, or ``failed`` with nothing left over; or ``stuck``, when a way back failed too, and then it says
+    what is left.
 """
 
 from __future__ import annotations

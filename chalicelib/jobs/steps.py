@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -97,10 +98,8 @@ def _explained(step: str, error: Exception) -> dict[str, Any]:
 
 def _interrupted(job: Job, execution: dict[str, Any]) -> dict[str, Any]:
     cause = str((execution.get("failure") or {}).get("Cause", ""))
-    try:
+    with contextlib.suppress(ValueError, AttributeError):
         cause = json.loads(cause).get("errorMessage", cause)
-    except (ValueError, AttributeError):
-        pass
     return {
         "step": job.step,
         "code": "INTERRUPTED",

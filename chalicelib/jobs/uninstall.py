@@ -17,27 +17,27 @@ from chalicelib.jobs.saga import Saga, Step
 
 def plan(slug: str, *, keep_data: bool, backup: bool) -> dict[str, Any]:
     """Raises PluginNotFound, PluginIsCore, HasDependents (with those that need it)."""
-    plugin = plugins.registry.get(slug)
+    plugin = plugins.get(slug)
     plugin.must_not_be_core()
-    plugins.dependencies.require_no_dependents(slug, plugins.registry.all_installed(), to="uninstall")
+    plugins.refuse_while_needed(slug, plugins.all_installed(), to="uninstall")
     return {"version": plugin.version, "keep_data": keep_data, "backup": backup, "locks": [slug]}
 
 
 def switch_off(job: Job) -> None:
-    if plugins.registry.find(job.slug) is not None:
-        plugins.lifecycle.switch_off(job.slug, job.actor)
+    if plugins.find(job.slug) is not None:
+        plugins.switch_off(job.slug, job.actor)
 
 
 def back_up(job: Job) -> dict[str, Any]:
     """Package, settings (secrets stay encrypted) and stored data, in one zip."""
-    if not job.request["backup"] or plugins.registry.find(job.slug) is None:
+    if not job.request["backup"] or plugins.find(job.slug) is None:
         return {}
     version = job.request["version"]
     key = f"backups/plugins/{job.slug}-{version}-{job.started_at.replace(':', '')}.zip"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("package.zip", artifacts.get(artifacts.package_key(job.slug, version)))
-        archive.writestr("settings.json", json.dumps(plugins.settings.exported(job.slug)))
+        archive.writestr("settings.json", json.dumps(plugins.stored_settings(job.slug)))
         archive.writestr("storage.json", json.dumps(runtime.storage.dump(job.slug)))
         about = {"slug": job.slug, "version": version, "made_at": clock.rfc3339(clock.now())}
         archive.writestr("backup.json", json.dumps(about))
@@ -55,7 +55,7 @@ def remove_data(job: Job) -> dict[str, Any]:
     keep_data = job.request["keep_data"]
     runtime.storage.forget(job.slug, keep_data=keep_data)
     if not keep_data:
-        plugins.settings.forget_settings(job.slug)
+        plugins.forget_settings(job.slug)
     for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/"):
         artifacts.delete_all(prefix)
     return {"data_removed": not keep_data}
@@ -63,11 +63,11 @@ def remove_data(job: Job) -> dict[str, Any]:
 
 @retried
 def unregister(job: Job) -> None:
-    plugin = plugins.registry.find(job.slug)
+    plugin = plugins.find(job.slug)
     if plugin is None:
         return
     with unit_of_work(job.actor) as work:
-        row = plugins.registry.remove(work, plugin)
+        row = plugins.remove(work, plugin)
         work.emit("plugin.uninstalled", row, {"plugin": plugin.summary()})
 
 
@@ -81,7 +81,8 @@ def conclude(job: Job) -> dict[str, Any]:
     }
 
 
-# There is no way back from here on purpose: a step that fails is tried again, and asking to uninstall once more goes on where this one stopped.
+# There is no way back from here on purpose: a step that fails is tried again, and asking to uninstall once more goes on where this
+# one stopped.
 UNINSTALL = Saga(
     "uninstall",
     Step("deactivating", switch_off, progress=15, message="Stopping the plugin…"),

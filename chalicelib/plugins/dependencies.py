@@ -71,19 +71,15 @@ def require_system(manifest: Manifest, platform_version: str = config.PLATFORM_V
         raise IncompatibleRelease(f"{manifest.slug} {manifest.version}", wanted, platform_version)
 
 
-def dependents_of(slug: str, installed: Iterable[InstalledPlugin], *, only_active: bool = False) -> list[InstalledPlugin]:
-    """The plugins that do not work without this one, by slug. An optional dependency makes no dependent."""
-    found = [
-        plugin
-        for plugin in installed
-        if (plugin.is_active or not only_active) and any(one.slug == slug and not one.is_optional for one in plugin.manifest.dependencies)
-    ]
+def dependents_of(slug: str, installed: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
+    """Those of ``installed`` that do not work without this one, by slug. An optional dependency makes no dependent."""
+    found = [plugin for plugin in installed if any(one.slug == slug and not one.is_optional for one in plugin.manifest.dependencies)]
     return sorted(found, key=lambda plugin: plugin.slug)
 
 
-def require_no_dependents(slug: str, installed: Iterable[InstalledPlugin], *, only_active: bool = False, to: str = "deactivate") -> None:
-    """Raises HasDependents. ``to`` says what was to be done: ``deactivate``, ``uninstall`` …"""
-    found = dependents_of(slug, installed, only_active=only_active)
+def refuse_while_needed(slug: str, installed: Iterable[InstalledPlugin], *, to: str = "deactivate") -> None:
+    """Raises HasDependents where one of ``installed`` needs it. ``to`` says what was to be done: ``deactivate``, ``uninstall`` …"""
+    found = dependents_of(slug, installed)
     if found:
         raise HasDependents(
             [{"slug": plugin.slug, "name": plugin.name} for plugin in found], f"Cannot {to}: other plugins depend on this plugin"

@@ -65,7 +65,7 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     plugin = registry.get(slug)
     plugin.must_be_active()
     plugin.must_not_be_core()
-    dependencies.require_no_dependents(slug, registry.all_installed(), only_active=True, to="deactivate")
+    dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
     return switch_off(slug, by.actor)
 
 
@@ -84,28 +84,23 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     return inactive
 
 
-def change_settings(slug: str, values: dict[str, Any], *, by: Caller) -> dict[str, Any]:
-    """Set some of a plugin's settings; a running plugin sees them at its next call. Raises PluginNotFound, ValidationError with all faults."""
-    changed = settings.change(slug, values, by=by)
-    runtime.active.note_settings(slug, registry.get(slug).settings_version)
-    return changed
-
-
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
-    """What the code registered, with what the manifest alone declares."""
-    schedules = {one["name"]: one["schedule"] for one in plugin.manifest.contributes.get("scheduled_tasks", [])}
-    schedules |= {one["name"]: one["expression"] for one in answered.get("schedules") or []}
-    declared = {
-        "widgets": plugin.manifest.contributes.get("widgets", []),
-        "menuItems": plugin.manifest.contributes.get("menu_items", []),
-        "settingsPages": plugin.manifest.contributes.get("settings_pages", []),
-    }
+    """What the manifest declares, with what the code registered: where both name a thing, the code's word holds."""
+    contributes = plugin.manifest.contributes
+    tasks = [{"name": one["name"], "expression": one["schedule"]} for one in contributes.get("scheduled_tasks", [])]
     return {
         "hooks": answered.get("hooks") or [],
+        "permissions": contributes.get("permissions", []),
         "commands": answered.get("commands") or [],
-        **{kind: [*declared[kind], *(answered.get(kind) or [])] for kind in declared},
-        "schedules": [{"name": name, "expression": expression} for name, expression in schedules.items()],
+        "widgets": _by("id", contributes.get("widgets", []), answered.get("widgets")),
+        "menuItems": _by("path", contributes.get("menu_items", []), answered.get("menuItems")),
+        "settingsPages": _by("id", contributes.get("settings_pages", []), answered.get("settingsPages")),
+        "schedules": _by("name", tasks, answered.get("schedules")),
     }
+
+
+def _by(key: str, declared: list[dict[str, Any]], answered: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return list({one.get(key): one for one in [*declared, *(answered or [])]}.values())
 
 
 @retried

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -109,6 +110,12 @@ def find(slug: str) -> InstalledPlugin | None:
 def all_installed() -> list[InstalledPlugin]:
     """By slug. Key condition: pk = plugins; one query for each megabyte of manifests."""
     return [_plugin_of(row) for row in PluginRow.query(INSTALLED, consistent_read=True)]
+
+
+def refuse_installed(slug: str, installed: Iterable[InstalledPlugin]) -> None:
+    """Raises PluginAlreadyInstalled. A courtesy before a long job; :func:`add` is what holds."""
+    if any(plugin.slug == slug for plugin in installed):
+        raise PluginAlreadyInstalled(slug)
 
 
 def add(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:

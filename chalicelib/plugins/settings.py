@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib import runtime
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import ValidationError
 from chalicelib.events import retried, unit_of_work
@@ -70,8 +71,12 @@ def change(slug: str, values: Mapping[str, Any], *, by: Caller) -> dict[str, Any
     changed = [key for key, value in given.items() if _differs(known[key], value, stored, plugin.manifest)]
     if changed:
         after = _with(stored, slug, {key: given[key] for key in changed}, known)
+        version = plugin.settings_version + 1
         with unit_of_work(by.actor) as work:
-            row = registry.save(work, replace(plugin, settings_version=plugin.settings_version + 1))
+            row = registry.save(work, replace(plugin, settings_version=version))
+            if plugin.is_active:
+                # Its next call says that there are newer settings.
+                runtime.active.set_settings_version(work, slug, version)
             work.save(_row_of(slug, after))
             work.emit("plugin.settings_changed", row, {"plugin": plugin.summary(), "changed_keys": changed})
     return {key: None if fields.is_secret(known[key]) else value for key, value in given.items()}

@@ -1,7 +1,7 @@
 """The active plugins: what each registered, and where its events go. One item each, under one key, so that one Query finds them all.
 
-Promise: the item is written in the very transaction that makes its plugin active, and removed in the one that makes it inactive. So nobody ever
-sees a command of an inactive plugin, and no event that is committed after the activation passes it by.
+Promise: the item is written in the very transaction that makes its plugin active, and removed in the one that makes it inactive. So
+nobody ever sees a command of an inactive plugin, and no event that is committed after the activation passes it by.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pynamodb.exceptions import UpdateError
-
-from chalicelib.core.tables import condition_failed
 from chalicelib.events import Subscriber, UnitOfWork
 from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound
 from chalicelib.runtime.models import RuntimeRow
@@ -57,17 +54,9 @@ def find(slug: str) -> ActivePlugin | None:
         return None
 
 
-def note_settings(slug: str, version: int) -> None:
-    """From now on the plugin's calls say that there are newer settings. Does nothing for an inactive plugin or an older version."""
-    row = RuntimeRow(_ACTIVE, slug)
-    try:
-        row.update(
-            actions=[RuntimeRow.settings_version.set(version)],
-            condition=RuntimeRow.pk.exists() & (RuntimeRow.settings_version < version),
-        )
-    except UpdateError as error:
-        if not condition_failed(error):
-            raise
+def set_settings_version(work: UnitOfWork, slug: str, version: int) -> None:
+    """From now on the active plugin's calls say which settings are current. Belongs to the transaction that changes them."""
+    work.update(RuntimeRow(_ACTIVE, slug), [RuntimeRow.settings_version.set(version)], RuntimeRow.pk.exists())
 
 
 def subscribers() -> Iterable[Subscriber]:

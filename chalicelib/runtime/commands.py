@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import PermissionDenied
 from chalicelib.runtime import active, invoking
+from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import CommandFailed
 
 
@@ -16,7 +17,7 @@ def available_to(caller: Caller) -> list[dict[str, Any]]:
         {"name": command["name"], "description": command.get("description") or "", "plugin": plugin.slug, "permissions": _needed(command)}
         for plugin in active.everyone()
         for command in plugin.commands
-        if may_use(caller, _needed(command))
+        if may_use(caller, _needed(command), plugin)
     ]
 
 
@@ -27,7 +28,7 @@ def execute(name: str, args: Any, *, by: Caller) -> Any:
     """
     plugin, command = active.owner_of_command(name)
     needed = _needed(command)
-    if not may_use(by, needed):
+    if not may_use(by, needed, plugin):
         raise PermissionDenied(f"The command '{name}' needs one of: {', '.join(needed)}", permissions=needed)
     answer = invoking.call(
         plugin.slug,
@@ -43,13 +44,19 @@ def execute(name: str, args: Any, *, by: Caller) -> Any:
     return answer.get("result")
 
 
-def may_use(caller: Caller, needed: list[str]) -> bool:
-    """Whether the caller has one of these roles or permissions; none needed means everybody. A plugin is held to its scopes."""
+def may_use(caller: Caller, needed: list[str], plugin: ActivePlugin) -> bool:
+    """Whether the caller has one of these roles or permissions; none needed means everybody. A plugin is held to its scopes.
+
+    A permission may be one that the plugin itself contributes, with the roles that have it.
+    """
     if not needed:
         return True
     if caller.is_plugin:
         return any(caller.has_scope(one) for one in needed)
-    return any(one == caller.role or caller.may(one) for one in needed) or caller.role == "admin"
+    if caller.role == "admin":
+        return True
+    contributed = {one["name"]: one.get("default_roles") or [] for one in plugin.registered.get("permissions") or []}
+    return any(one == caller.role or caller.may(one) or caller.role in contributed.get(one, ()) for one in needed)
 
 
 def _needed(command: dict[str, Any]) -> list[str]:

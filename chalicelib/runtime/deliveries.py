@@ -2,8 +2,8 @@
 
 Promises
     A poison event is set aside alone, after three attempts; the ones behind it in its group are delivered, in order.
-    An attempt is counted when the plugin begins or reports it, never from SQS's receive count, which a failed message raises for the whole group.
-    A dead letter keeps the event's place in the log, so it can be delivered again at any time while the log has it.
+    An attempt is counted when the plugin begins or reports it, never from SQS's receive count, which a failed message raises for the
+    whole group. A dead letter keeps the event's place in the log, so it can be delivered again at any time while the log has it.
 """
 
 from __future__ import annotations
@@ -109,13 +109,13 @@ def _the_event(event_id: int, aggregate: str, sequence: int) -> Event:
 
 def _count(slug: str, event_id: int) -> int:
     row = RuntimeRow(f"ATTEMPTS#{slug}", _key(event_id))
-    row.update(actions=[RuntimeRow.count.add(1), RuntimeRow.expires_at.set(int(clock.timestamp()) + _COUNTED_FOR_S)])
-    return int(row.count)
+    row.update(actions=[RuntimeRow.attempts.add(1), RuntimeRow.expires_at.set(int(clock.timestamp()) + _COUNTED_FOR_S)])
+    return int(row.attempts)
 
 
 def _counted(slug: str, event_id: int) -> int:
     try:
-        return int(RuntimeRow.get(f"ATTEMPTS#{slug}", _key(event_id), consistent_read=True).count or 0)
+        return int(RuntimeRow.get(f"ATTEMPTS#{slug}", _key(event_id), consistent_read=True).attempts or 0)
     except RuntimeRow.DoesNotExist:
         return 0
 

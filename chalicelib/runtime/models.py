@@ -22,6 +22,6 @@ class RuntimeRow(Model):
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     body = UnicodeAttribute(null=True)
-    count = NumberAttribute(null=True)
+    attempts = NumberAttribute(null=True)
     settings_version = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)

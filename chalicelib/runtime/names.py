@@ -1,7 +1,7 @@
 """The names of what the platform makes for a plugin.
 
-A name is the stack's name, ``plugin`` and the slug; where that is longer than AWS allows, the slug is cut and a short hash of it added. So a name
-can be computed from the slug at any time, and what a killed step made can always be found again.
+A name is the stack's name, ``plugin`` and the slug; where that is longer than AWS allows, the slug is cut and a short hash of it
+added. So a name can be computed from the slug at any time, and what a killed step made can always be found again.
 """
 
 from __future__ import annotations

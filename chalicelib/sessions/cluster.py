@@ -4,6 +4,7 @@ What each answer means is written down here, once:
 
 =====================  =================================================
 404 on get, delete     it is gone: fine
+404 on apply           the namespace is missing: made, once
 409 on delete          somebody replaced it meanwhile: look again
 429, 5xx, no answer    :class:`ClusterUnavailable`: later
 other 4xx              :class:`ClusterRefused`: with Kubernetes' sentence
@@ -18,7 +19,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from chalicelib.core import config
-from chalicelib.sessions import eks
+from chalicelib.sessions import eks, objects
 from chalicelib.sessions.objects import Object
 
 FIELD_MANAGER = "streamspace"
@@ -68,11 +69,19 @@ class KubernetesCluster:
         self._namespace = namespace
 
     def apply(self, wanted: Object) -> Object:
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
         path = self._path(wanted["kind"], wanted["metadata"]["name"])
-        answer = self._call("PATCH", path, query=query, body=wanted, content_type="application/apply-patch+yaml")
-        assert answer is not None
-        return answer
+        try:
+            return self._apply(path, wanted)
+        except ClusterRefused as refused:
+            if refused.status != 404:
+                raise
+        # What is applied is made where it is missing; only its namespace can be what was not found.
+        self._apply(f"/api/v1/namespaces/{self._namespace}", objects.namespace(self._namespace))
+        return self._apply(path, wanted)
+
+    def _apply(self, path: str, wanted: Object) -> Object:
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        return self._call("PATCH", path, query=query, body=wanted, content_type="application/apply-patch+yaml") or {}
 
     def get(self, kind: str, name: str) -> Object | None:
         return self._call("GET", self._path(kind, name), missing_is_none=True)

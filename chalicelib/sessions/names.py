@@ -39,7 +39,7 @@ def exact(text: str, prefix: str) -> str:
     """``{prefix}-{text}``, different for different texts: a hash follows wherever something of the text was lost."""
     plain = slug(text)
     whole = f"{prefix}-{plain}"
-    return whole if plain == text and len(whole) <= LONGEST else _marked(whole, text)
+    return whole if plain and plain == text and len(whole) <= LONGEST else _marked(whole, text)
 
 
 def home_claim(username: str) -> str:

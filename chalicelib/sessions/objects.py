@@ -41,6 +41,12 @@ class Place:
     storage_class: str = ""
 
 
+def namespace(name: str) -> Object:
+    """The sessions' namespace. Kubernetes itself refuses in it what no template may ask for (Pod Security Standards, Baseline)."""
+    labels = {**_platform_labels("sessions"), "pod-security.kubernetes.io/enforce": "baseline"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
 def pod(session: Session, launch: Launch, place: Place) -> Object:
     spec = _pod_spec(session, launch)
     made_from = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]

@@ -37,7 +37,7 @@ class Limits:
     life: str
 
 
-class NoRoom(StreamSpaceError):
+class NoRoom(ConcurrentChange):
     """The condition on the counters did not hold; :func:`explain` says why."""
 
 

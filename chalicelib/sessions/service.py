@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib import accounts
+from chalicelib import accounts, messaging
 from chalicelib.accounts import Caller, User
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError, ValidationError
@@ -40,7 +40,7 @@ DEEPEST_OFFSET = 10_000
 _ACTIVITY_STEP = timedelta(seconds=20)
 
 _RETRY_AFTER_S = 30
-_TRIES_TO_REMOVE = 20
+_TRIES_TO_REMOVE = 8
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Listed:
     next_cursor: str | None
 
 
-class _IdTaken(StreamSpaceError):
-    """Two sessions cannot share an id: the second one gets a suffix."""
+class _IdTaken(ConcurrentChange):
+    """Two sessions cannot share an id: the second one gets a suffix, and another one should that be taken too."""
 
 
 @retried
@@ -263,6 +263,8 @@ def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: 
     try:
         if delete_sessions:
             _delete_all_of(username, by)
+        # A later user of this name must not find the inbox of this one.
+        messaging.forget_user(username)
         # Its event, user.deleted, also tells the worker to look after the home.
         accounts.delete_user(username, by=by)
     except accounts.UserNotFound:

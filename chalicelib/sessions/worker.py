@@ -120,8 +120,8 @@ class Worker:
     def _work_on(self, target: dict[str, str], attempt: int) -> None:
         try:
             done = self.reconcile(target["session_id"]) if "session_id" in target else self.reconcile_home(target["home_of"])
-        except ClusterUnavailable as away:
-            log.logger().warning("cluster is away", extra={**target, "attempt": attempt, "fault": str(away)})
+        except (ClusterUnavailable, ClusterRefused) as fault:
+            log.logger().warning("cluster is away or unwilling", extra={**target, "attempt": attempt, "fault": str(fault)})
             done = False
         if not done:
             self._check_again(target, attempt + 1)
@@ -138,7 +138,7 @@ class Worker:
     # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def reconcile(self, session_id: str) -> bool:
-        """Make the cluster as the session's record wants it. False: look again later. Raises ClusterUnavailable.
+        """Make the cluster as the session's record wants it. False: look again later. Raises ClusterUnavailable, ClusterRefused.
 
         It waits for the cluster itself at most ``patience_s``, so that a fast cluster needs no re-check.
         """
@@ -303,7 +303,10 @@ class Worker:
     # ── Homes ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def reconcile_home(self, username: str) -> bool:
-        """Delete the home of a user who is gone, where that was asked for. False: look again later. Raises ClusterUnavailable."""
+        """Delete the home of a user who is gone, where that was asked for. False: look again later.
+
+        Raises ClusterUnavailable, ClusterRefused.
+        """
         until = time.monotonic() + self.patience_s
         while True:
             unwanted = models.unwanted_home_of(username)

@@ -12,9 +12,9 @@ from chalicelib.events.types import SESSION_CHANGED
 
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
-    """A DynamoDB stream batch; answers the record from which Lambda shall try again."""
-    failed = Dispatcher(_session_worker, runtime.active.subscribers).handle(event["Records"])
-    return {"batchItemFailures": [{"itemIdentifier": position} for position in failed]}
+    """A DynamoDB stream batch."""
+    Dispatcher(_session_worker, runtime.active.subscribers).handle(event["Records"])
+    return {}
 
 
 def _session_worker() -> Iterable[Subscriber]:

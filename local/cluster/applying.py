@@ -47,10 +47,7 @@ def apply(live: Json | None, wanted: Json, *, manager: str, force: bool, now: st
     mine = {path for path in _leaves(wanted) if path not in NOT_OWNED}
 
     taken = sorted(
-        (owner, path)
-        for owner, owned in others.items()
-        for path in owned & mine
-        if _look_up(result, path) != _look_up(wanted, path)
+        (owner, path) for owner, owned in others.items() for path in owned & mine if _look_up(result, path) != _look_up(wanted, path)
     )
     if taken and not force:
         raise _conflict(taken)
@@ -189,8 +186,6 @@ def _laid_over(below: Any, above: Any, field: str = "") -> Any:
         return result
     if isinstance(above, list) and isinstance(below, list) and (key := merge_key(field, above)):
         by_key = {entry.get(key): entry for entry in above}
-        result_list = [
-            _laid_over(entry, by_key.pop(entry.get(key))) if entry.get(key) in by_key else entry for entry in below
-        ]
+        result_list = [_laid_over(entry, by_key.pop(entry.get(key))) if entry.get(key) in by_key else entry for entry in below]
         return [*result_list, *by_key.values()]
     return above

@@ -77,9 +77,7 @@ class Kubelet:
                         "kubernetes.io/os": "linux",
                         "kubernetes.io/arch": "amd64",
                     }
-                    node = self.store.create(
-                        NODES, "", {"metadata": {"name": name, "labels": labels}}, manager="kubelet"
-                    )
+                    node = self.store.create(NODES, "", {"metadata": {"name": name, "labels": labels}}, manager="kubelet")
                 else:
                     node = present[name]
                 self.store.set_status(NODES, node, _node_status(capacity))
@@ -109,9 +107,7 @@ class Kubelet:
     def round(self) -> float:
         """Take every step that is due; gives in how many seconds the next one may be."""
         pods = self.store.all(PODS)
-        self._since = {
-            key: since for key, since in self._since.items() if key[0] in {pod["metadata"]["uid"] for pod in pods}
-        }
+        self._since = {key: since for key, since in self._since.items() if key[0] in {pod["metadata"]["uid"] for pod in pods}}
         for claim in self.store.all(CLAIMS):
             self._bind(claim)
         for ingress in self.store.all(INGRESSES):

@@ -27,9 +27,7 @@ SETS = {"finalizers"}
 def merge_key(field: str, entries: list[Any]) -> str | None:
     """The key by which a list's entries are told apart, or None for a list that is replaced as a whole."""
     if field == "ports":
-        return (
-            "containerPort" if any("containerPort" in entry for entry in entries if isinstance(entry, dict)) else "port"
-        )
+        return "containerPort" if any("containerPort" in entry for entry in entries if isinstance(entry, dict)) else "port"
     return MERGE_KEYS.get(field)
 
 
@@ -98,9 +96,7 @@ def json_patch(target: Json, operations: Any) -> Json:
         try:
             result = _operate(result, operation)
         except (KeyError, IndexError, TypeError, ValueError) as problem:
-            raise Invalid(
-                f"the server rejected our request due to an error in our request: {operation!r}: {problem}"
-            ) from None
+            raise Invalid(f"the server rejected our request due to an error in our request: {operation!r}: {problem}") from None
     return result
 
 

@@ -177,9 +177,7 @@ def _check_pod_change(before: Json, after: Json, problems: list[tuple[str, str]]
         changed.add("nodeName")
     if changed:
         listed = ", ".join(sorted(changed))
-        problems.append(
-            ("spec", f"Forbidden: pod updates may not change fields other than images and tolerations ({listed})")
-        )
+        problems.append(("spec", f"Forbidden: pod updates may not change fields other than images and tolerations ({listed})"))
 
 
 def _check_claim(spec: Json, before: Json | None, problems: list[tuple[str, str]]) -> None:
@@ -199,6 +197,4 @@ def _check_claim(spec: Json, before: Json | None, problems: list[tuple[str, str]
         if any(before.get(name) != spec.get(name) for name in fixed):
             problems.append(("spec", "Forbidden: spec is immutable after creation except resources.requests"))
         elif amount < parse(before["resources"]["requests"]["storage"]):
-            problems.append(
-                ("spec.resources.requests.storage", "Forbidden: field can not be less than status.capacity")
-            )
+            problems.append(("spec.resources.requests.storage", "Forbidden: field can not be less than status.capacity"))

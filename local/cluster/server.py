@@ -192,9 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return None
-            return self._send(
-                failure.status, status(failure.status, REASONS.get(failure.status, "Unknown"), failure.message)
-            )
+            return self._send(failure.status, status(failure.status, REASONS.get(failure.status, "Unknown"), failure.message))
         if path in ("/healthz", "/livez", "/readyz"):
             return self._send_bytes(200, b"ok", "text/plain")
         if (found := _discovery(path)) is not None:
@@ -241,9 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         chosen = {"labels": self.query.get("labelSelector", ""), "fields": self.query.get("fieldSelector", "")}
         if self.query.get("watch", "").lower() in ("1", "true"):
             return self._watch(resource, namespace, chosen)
-        page = store.page(
-            resource, namespace, limit=self._number("limit"), after=self.query.get("continue", ""), **chosen
-        )
+        page = store.page(resource, namespace, limit=self._number("limit"), after=self.query.get("continue", ""), **chosen)
         metadata: Json = {"resourceVersion": str(page.version)}
         if page.next:
             metadata.update({"continue": page.next, "remainingItemCount": page.remaining})
@@ -297,9 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
     # Writing
 
     def _create(self, resource: Resource, namespace: str) -> None:
-        made = self.server.cluster.store.create(
-            resource, namespace, self._document(), manager=self._manager(), dry_run=self._dry_run()
-        )
+        made = self.server.cluster.store.create(resource, namespace, self._document(), manager=self._manager(), dry_run=self._dry_run())
         self._send(201, made)
 
     def _replace(self, resource: Resource, namespace: str, name: str, part: str) -> None:
@@ -313,13 +307,9 @@ class _Handler(BaseHTTPRequestHandler):
         kind = PATCHES.get(media_type)
         if not kind:
             known = ", ".join(PATCHES)
-            raise UnsupportedMediaType(
-                f"the body of the request was in an unknown format - accepted media types include: {known}"
-            )
+            raise UnsupportedMediaType(f"the body of the request was in an unknown format - accepted media types include: {known}")
         if kind == "apply" and "fieldManager" not in self.query:
-            raise BadRequest(
-                "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch"
-            )
+            raise BadRequest("PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch")
         forced = self.query.get("force", "").lower() == "true"
         patched, made = self.server.cluster.store.patch(
             resource,
@@ -335,9 +325,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(201 if made else 200, patched)
 
     def _delete(self, resource: Resource, namespace: str, name: str) -> None:
-        item, gone = self.server.cluster.store.delete(
-            resource, namespace, name, **self._delete_options(), dry_run=self._dry_run()
-        )
+        item, gone = self.server.cluster.store.delete(resource, namespace, name, **self._delete_options(), dry_run=self._dry_run())
         if resource is PODS or not gone:
             return self._send(200, item)
         details = {"name": name, "group": resource.group, "kind": resource.plural, "uid": item["metadata"]["uid"]}
@@ -346,9 +334,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _delete_collection(self, resource: Resource, namespace: str) -> None:
         store = self.server.cluster.store
         options = self._delete_options()
-        page = store.page(
-            resource, namespace, labels=self.query.get("labelSelector", ""), fields=self.query.get("fieldSelector", "")
-        )
+        page = store.page(resource, namespace, labels=self.query.get("labelSelector", ""), fields=self.query.get("fieldSelector", ""))
         for item in page.items:
             try:
                 store.delete(resource, namespace, item["metadata"]["name"], **options)
@@ -401,9 +387,7 @@ class _Handler(BaseHTTPRequestHandler):
                     cluster.kubelet.paused = bool(wanted.get("paused", cluster.kubelet.paused))
                     cluster.kubelet.start_delay_s = float(wanted.get("start_delay_s", cluster.kubelet.start_delay_s))
                     cluster.store.wake()
-                    return self._send(
-                        200, {"paused": cluster.kubelet.paused, "start_delay_s": cluster.kubelet.start_delay_s}
-                    )
+                    return self._send(200, {"paused": cluster.kubelet.paused, "start_delay_s": cluster.kubelet.start_delay_s})
                 case "POST", ["evict", namespace, name]:
                     cluster.kubelet.evict(namespace, name)
                     return self._send(200, cluster.store.get(PODS, namespace, name))

@@ -85,9 +85,7 @@ class Store:
             found = [item for key, item in self.objects.items() if key[:2] == (resource.group, resource.plural)]
             return copy.deepcopy(sorted(found, key=lambda item: item["metadata"]["creationTimestamp"]))
 
-    def page(
-        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "", limit: int = 0, after: str = ""
-    ) -> Page:
+    def page(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "", limit: int = 0, after: str = "") -> Page:
         """Objects by namespace and name, at most ``limit`` of them; ``after`` is the ``next`` of the page before.
 
         Raises: BadRequest for a selector or a token that makes no sense.
@@ -186,9 +184,7 @@ class Store:
         metadata = item["metadata"]
         if not metadata.get("name"):
             if not metadata.get("generateName"):
-                raise resources.invalid(
-                    resource, "", [("metadata.name", "Required value: name or generateName is required")]
-                )
+                raise resources.invalid(resource, "", [("metadata.name", "Required value: name or generateName is required")])
             metadata["name"] = metadata["generateName"] + secrets.token_hex(3)[:5]
         for name in _READ_ONLY:
             metadata.pop(name, None)
@@ -230,9 +226,7 @@ class Store:
         Invalid."""
         item = self._prepared(resource, namespace, item)
         if item["metadata"].setdefault("name", name) != name:
-            raise BadRequest(
-                f"the name of the object ({item['metadata']['name']}) does not match the name on the URL ({name})"
-            )
+            raise BadRequest(f"the name of the object ({item['metadata']['name']}) does not match the name on the URL ({name})")
         with self.changed:
             return self._changed(resource, namespace, name, item, manager=manager, part=part, dry_run=dry_run)
 
@@ -255,9 +249,7 @@ class Store:
         """
         with self.changed:
             if kind == "apply":
-                return self._applied(
-                    resource, namespace, name, patch, manager=manager, force=force, part=part, dry_run=dry_run
-                )
+                return self._applied(resource, namespace, name, patch, manager=manager, force=force, part=part, dry_run=dry_run)
             live = self._found(resource, namespace, name)
             if kind == "json":
                 item = patching.json_patch(live, patch)
@@ -381,13 +373,10 @@ class Store:
             raise BadRequest("the request's body is not an object")
         item = copy.deepcopy(item)
         if item.setdefault("kind", resource.kind) != resource.kind:
-            raise BadRequest(
-                f"{item['kind']} in version {item.get('apiVersion')!r} cannot be handled as a {resource.kind}"
-            )
+            raise BadRequest(f"{item['kind']} in version {item.get('apiVersion')!r} cannot be handled as a {resource.kind}")
         if item.setdefault("apiVersion", resource.api_version) != resource.api_version:
             raise BadRequest(
-                f"the API version in the data ({item['apiVersion']}) does not match the expected "
-                f"API version ({resource.api_version})"
+                f"the API version in the data ({item['apiVersion']}) does not match the expected API version ({resource.api_version})"
             )
         metadata = item.setdefault("metadata", {})
         if not isinstance(metadata, dict) or not isinstance(item.get("spec") or {}, dict):
@@ -396,9 +385,7 @@ class Store:
             if metadata.get("namespace") is None:
                 metadata["namespace"] = namespace
             if metadata["namespace"] != namespace:
-                raise BadRequest(
-                    "the namespace of the provided object does not match the namespace sent on the request"
-                )
+                raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
         else:
             metadata.pop("namespace", None)
         return item
@@ -447,11 +434,7 @@ class Store:
         if part == "status":
             item = {**live, "metadata": metadata, "status": item.get("status") or {}}
         elif resource.has_status:
-            item = (
-                {**item, "status": live["status"]}
-                if "status" in live
-                else {k: v for k, v in item.items() if k != "status"}
-            )
+            item = {**item, "status": live["status"]} if "status" in live else {k: v for k, v in item.items() if k != "status"}
         item["metadata"] = metadata = dict(metadata)
         for label in _READ_ONLY:
             metadata.pop(label, None)
@@ -470,11 +453,7 @@ class Store:
             metadata["generation"] += 1
         if not dry_run:
             self._put(key, item, "MODIFIED")
-            if (
-                metadata.get("deletionTimestamp")
-                and not metadata.get("finalizers")
-                and not self._has_grace(resource, item)
-            ):
+            if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and not self._has_grace(resource, item):
                 self._drop(key)
         return copy.deepcopy(item)
 
@@ -492,15 +471,11 @@ class Store:
     ) -> tuple[Json, bool]:
         wanted = self._prepared(resource, namespace, wanted)
         if wanted["metadata"].setdefault("name", name) != name:
-            raise BadRequest(
-                f"the name of the object ({wanted['metadata']['name']}) does not match the name on the URL ({name})"
-            )
+            raise BadRequest(f"the name of the object ({wanted['metadata']['name']}) does not match the name on the URL ({name})")
         live = self.objects.get(self._key(resource, namespace, name))
         version = wanted["metadata"].pop("resourceVersion", None)
         if version and (live is None or version != live["metadata"]["resourceVersion"]):
-            raise Conflict(
-                f'Operation cannot be fulfilled on {resource.qualified} "{name}": the object has been modified'
-            )
+            raise Conflict(f'Operation cannot be fulfilled on {resource.qualified} "{name}": the object has been modified')
         if part != "status":
             wanted.pop("status", None) if resource.has_status else None
         item = applying.apply(live, wanted, manager=manager, force=force, now=self.timestamp())
@@ -517,11 +492,7 @@ class Store:
 
     def _stays_s(self, resource: Resource, live: Json, grace_s: int | None) -> int | None:
         """How long a deleted object stays, or None when it goes at once."""
-        if (
-            resource is PODS
-            and self._has_grace(resource, live)
-            and live.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-        ):
+        if resource is PODS and self._has_grace(resource, live) and live.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
             usual_s = live["spec"].get("terminationGracePeriodSeconds", 30)
             stays_s = usual_s if grace_s is None else grace_s
             return stays_s or None
@@ -536,17 +507,12 @@ class Store:
             return any(
                 key[:3] == ("", "pods", namespace)
                 and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-                and any(
-                    (volume.get("persistentVolumeClaim") or {}).get("claimName") == name
-                    for volume in pod["spec"].get("volumes") or []
-                )
+                and any((volume.get("persistentVolumeClaim") or {}).get("claimName") == name for volume in pod["spec"].get("volumes") or [])
                 for key, pod in self.objects.items()
             )
 
     def _mark_deleted(self, key: Key, live: Json, grace_s: int) -> None:
-        if live["metadata"].get("deletionTimestamp") and grace_s >= live["metadata"].get(
-            "deletionGracePeriodSeconds", 0
-        ):
+        if live["metadata"].get("deletionTimestamp") and grace_s >= live["metadata"].get("deletionGracePeriodSeconds", 0):
             return
         item = copy.deepcopy(live)
         when = datetime.fromtimestamp(self.now() + grace_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -595,11 +561,7 @@ class Store:
     def _empty(self, namespace: str) -> None:
         for resource in RESOURCES:
             for key in list(self.objects):
-                if (
-                    resource.namespaced
-                    and key[:3] == (resource.group, resource.plural, namespace)
-                    and key in self.objects
-                ):
+                if resource.namespaced and key[:3] == (resource.group, resource.plural, namespace) and key in self.objects:
                     self.delete(resource, namespace, key[3], grace_s=0)
 
     def _forget_old_events(self, resource: Resource) -> None:
@@ -610,17 +572,13 @@ class Store:
 
 
 def _essence(item: Json) -> Json:
-    metadata = {
-        k: v for k, v in item["metadata"].items() if k not in ("resourceVersion", "managedFields", "generation")
-    }
+    metadata = {k: v for k, v in item["metadata"].items() if k not in ("resourceVersion", "managedFields", "generation")}
     return {**item, "metadata": metadata}
 
 
 def _owners(item: Json) -> list[tuple[str, str, str]]:
     entries = item["metadata"].get("managedFields") or []
-    return sorted(
-        (entry["manager"], entry["operation"], json.dumps(entry.get("fieldsV1"), sort_keys=True)) for entry in entries
-    )
+    return sorted((entry["manager"], entry["operation"], json.dumps(entry.get("fieldsV1"), sort_keys=True)) for entry in entries)
 
 
 def _set_defaults(resource: Resource, item: Json, live: Json | None = None) -> None:
@@ -655,9 +613,7 @@ def _set_defaults(resource: Resource, item: Json, live: Json | None = None) -> N
             port.setdefault("protocol", "TCP")
             port.setdefault("targetPort", port.get("port"))
         before = (live or {}).get("spec", {})
-        spec.setdefault(
-            "clusterIP", before.get("clusterIP") or f"10.96.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
-        )
+        spec.setdefault("clusterIP", before.get("clusterIP") or f"10.96.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}")
         item.setdefault("status", {"loadBalancer": {}})
     elif resource is resources.INGRESSES:
         item.setdefault("status", {"loadBalancer": {}})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ class Functions:
 
 
 @pytest.fixture
-def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
+def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
     """Moto's Lambda, whose functions are handlers of ours."""
     stand_in = Functions()
 
@@ -47,4 +47,4 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
         return stand_in.invoke(function_name, body, response_headers)
 
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
-    yield stand_in
+    return stand_in

@@ -34,7 +34,8 @@ def started(one: Job) -> dict[str, Any]:
 
 
 def event_stream(news: Sequence[News]) -> str:
-    """Source: HTML Living Standard §9.2, Server-sent events. A comment when there is no news, so that the connection is not called broken."""
+    """Source: HTML Living Standard §9.2, Server-sent events. A comment when there is no news, so that the connection is not called
+    broken."""
     if not news:
         return f"retry: {_RETRY_MS}\n: nothing new yet\n\n"
     blocks = [f"id: {one.id}\nevent: {one.event}\ndata: {json.dumps(one.data)}\n\n" for one in news]

@@ -10,8 +10,7 @@ from typing import Any
 from chalicelib.api.routing import BASE_PATH
 from chalicelib.core import clock, versions
 from chalicelib.events import Event
-from chalicelib.plugins import InstalledPlugin
-from chalicelib.plugins.dependencies import status_of
+from chalicelib.plugins import InstalledPlugin, status_of
 
 _COMPONENTS = ("permissions", "entities", "widgets", "menu_items", "api_endpoints", "workflows", "scheduled_tasks")
 # The prefix of their types, which the log of one kind of thing need not repeat.

@@ -26,7 +26,8 @@ class Plugin:
             name="audit-record",
             description="Add an entry to the audit trail",
             handler=self.record,
-            permissions=["audit.record"],
+            # One of these is enough. "commands" is a scope, so other plugins may; of people, who got the permission.
+            permissions=["commands", "audit.record"],
         )
 
     # What happens to sessions and users
@@ -71,11 +72,7 @@ class Plugin:
         args = args or {}
         begin = stamp(args["from"]) if args.get("from") else FIRST_STAMP
         # A day alone as the end means that whole day.
-        end = (
-            (stamp(args["to"])[:9] + "999999Z" if is_day(args["to"]) else stamp(args["to"]))
-            if args.get("to")
-            else LAST_STAMP
-        )
+        end = (stamp(args["to"])[:9] + "999999Z" if is_day(args["to"]) else stamp(args["to"])) if args.get("to") else LAST_STAMP
         limit = min(max(int(args.get("limit", 50)), 1), MOST_RESULTS)
         found = []
         for key in streamspace.storage.keys("entry:" + common_beginning(begin, end)):
@@ -88,7 +85,7 @@ class Plugin:
                 and (not wanted_action or action == wanted_action or action.startswith(wanted_action + "."))
             ):
                 found.append(key)
-        found.sort(reverse=True)
+        found.sort(key=newest_last, reverse=True)
         entries = [streamspace.storage.get(key) for key in found[:limit]]
         # An entry may be purged between the two reads.
         return {"entries": [entry for entry in entries if entry], "more": len(found) > limit}
@@ -96,9 +93,7 @@ class Plugin:
     # Scheduled
 
     def purge_old_entries(self):
-        oldest_kept = (datetime.now(UTC) - timedelta(days=self.config.get("retention_days", 90))).strftime(
-            "%Y%m%dT%H%M%SZ"
-        )
+        oldest_kept = (datetime.now(UTC) - timedelta(days=self.config.get("retention_days", 90))).strftime("%Y%m%dT%H%M%SZ")
         too_old = sorted(key for key in streamspace.storage.keys("entry:") if parts_of(key)[0] < oldest_kept)
         for key in too_old[:MOST_REMOVED_PER_RUN]:
             streamspace.storage.delete(key)
@@ -108,9 +103,7 @@ class Plugin:
 
     def _write(self, time, action, user, entry_id, detail):
         key = f"entry:{stamp(time)}:{action}:{user}:{entry_id}"
-        streamspace.storage.set(
-            key, {"id": str(entry_id), "time": time, "action": action, "user": user, "detail": detail}
-        )
+        streamspace.storage.set(key, {"id": str(entry_id), "time": time, "action": action, "user": user, "detail": detail})
         return key
 
 
@@ -125,6 +118,12 @@ def stamp(time):
         raise ValueError(f"{time!r} is not a time such as '2026-01-02T03:04:05Z' or '2026-01-02'") from error
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.strftime("%Y%m%dT%H%M%SZ")
+
+
+def newest_last(key):
+    """Entries of the same second in the order of their ids, which grow: 9 before 10."""
+    time, _, _, entry_id = parts_of(key)
+    return time, len(entry_id), entry_id
 
 
 def common_beginning(one, other):

@@ -29,9 +29,13 @@ module.exports = {
     const exempt = new Set(String(this.config.exempt_templates || '').split(',').map((name) => name.trim()));
     const running = await allRunningSessions();
     for (const session of running) {
-      if (exempt.has(session.template) || idleMinutes(session) < this.config.idle_minutes) continue;
-      await this.hibernate(session.id);
+      if (!exempt.has(session.template) && this.isForgotten(session)) await this.hibernate(session.id);
     }
+  },
+
+  // Put so that a session is left running when either number is missing.
+  isForgotten(session) {
+    return idleMinutes(session) >= this.config.idle_minutes;
   },
 
   async hibernate(sessionId) {
@@ -39,8 +43,8 @@ module.exports = {
     try {
       // Its user may have come back since the list was made.
       const session = await streamspace.api.getSession(sessionId);
+      if (session.state !== 'running' || !this.isForgotten(session)) return;
       const idle = idleMinutes(session);
-      if (session.state !== 'running' || idle < this.config.idle_minutes) return;
       // First the reason, for whoever handles the event that follows.
       await streamspace.storage.set(mark, { idleMinutes: idle });
       await streamspace.api.updateSession(sessionId, { state: 'hibernated' });
@@ -170,12 +174,17 @@ function count(event, what) {
   return streamspace.storage.set(`count:${event.time.slice(0, 10)}:${what}:${event.id}`, true);
 }
 
-// Runs each effect that was not run for this key; what throws is run again when the event is delivered again.
+// Runs each effect that was not run for this key; what throws is run again when the event is delivered again. When the user is
+// deleted meanwhile nobody is left to be told, and that counts as done.
 async function eachOnce(key, effects) {
   const done = (await streamspace.storage.get(key)) || {};
   for (const [name, effect] of Object.entries(effects)) {
     if (done[name]) continue;
-    await effect();
+    try {
+      await effect();
+    } catch (error) {
+      if (error.name !== 'UserNotFoundError') throw error;
+    }
     done[name] = true;
     await streamspace.storage.set(key, done);
   }

@@ -9,6 +9,7 @@ Storage:
 """
 
 import html
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import streamspace
@@ -47,9 +48,7 @@ class Plugin:
         each_once(
             done_key(event),
             {
-                "notified": lambda: streamspace.notify(
-                    session["user"], title="Session created", message=text, type="info"
-                ),
+                "notified": lambda: streamspace.notify(session["user"], title="Session created", message=text, type="info"),
                 "emailed": lambda: mail_user(session["user"], "Your StreamSpace usage", text),
             },
         )
@@ -60,11 +59,7 @@ class Plugin:
             text = f"Metering of your {session['template']} session began."
             each_once(
                 done_key(event),
-                {
-                    "notified": lambda: streamspace.notify(
-                        session["user"], title="Session started", message=text, type="info"
-                    )
-                },
+                {"notified": lambda: streamspace.notify(session["user"], title="Session started", message=text, type="info")},
             )
 
     def on_session_woken(self, session, event):
@@ -91,9 +86,7 @@ class Plugin:
         if begin > end:
             raise ValueError("usage-report: 'from' must not be later than 'to'")
         minutes = minutes_by(by, stored_usage(args.get("user")), begin, end)
-        rows = [
-            {"name": name, "minutes": used} for name, used in sorted(minutes.items(), key=lambda row: (-row[1], row[0]))
-        ]
+        rows = [{"name": name, "minutes": used} for name, used in sorted(minutes.items(), key=lambda row: (-row[1], row[0]))]
         return {
             "from": rfc3339(begin),
             "to": rfc3339(end),
@@ -109,9 +102,7 @@ class Plugin:
         day = begin.date().isoformat()
         usage = list(stored_usage())
         by_user = minutes_by("user", usage, begin, end)
-        lines = [
-            f"{name}: {in_words(used)}" for name, used in sorted(by_user.items(), key=lambda row: (-row[1], row[0]))
-        ]
+        lines = [f"{name}: {in_words(used)}" for name, used in sorted(by_user.items(), key=lambda row: (-row[1], row[0]))]
         total = f"{in_words(sum(by_user.values()))} by {len(by_user)} user{'' if len(by_user) == 1 else 's'}"
         effects = {
             "notified": lambda: streamspace.notify_admins(title=f"Usage on {day}", message=total, type="info"),
@@ -184,11 +175,15 @@ def spans(changes, now):
 
 
 def each_once(key, effects):
-    """Run each effect that ``key`` does not say was run; what fails is run again when the event is delivered again."""
+    """Run each effect that ``key`` does not say was run; what fails is run again when the event is delivered again.
+
+    When the user is deleted meanwhile nobody is left to be told, and that counts as done.
+    """
     done = streamspace.storage.get(key) or {}
     for name, effect in effects.items():
         if name not in done:
-            effect()
+            with suppress(streamspace.UserNotFoundError):
+                effect()
             done[name] = True
             streamspace.storage.set(key, done)
 
@@ -198,18 +193,12 @@ def done_key(event):
 
 
 def mail_user(username, subject, text):
-    try:
-        address = streamspace.api.get_user(username)["email"]
-    except streamspace.UserNotFoundError:
-        return  # deleted meanwhile: nobody is left to be told
-    mail(address, subject, text)
+    mail(streamspace.api.get_user(username)["email"], subject, text)
 
 
 def mail(to, subject, text):
     try:
-        streamspace.email.send(
-            to=to, subject=subject, text=text, html=f"<p>{html.escape(text).replace(chr(10), '<br>')}</p>"
-        )
+        streamspace.email.send(to=to, subject=subject, text=text, html=f"<p>{html.escape(text).replace(chr(10), '<br>')}</p>")
     except streamspace.EmailNotConfiguredError:
         streamspace.log.warn("No email was sent: the platform has no email service", {"subject": subject})
 

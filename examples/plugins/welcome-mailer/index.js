@@ -21,7 +21,7 @@ module.exports = {
   },
 
   async onUserCreated(user, event) {
-    if (!this.config.enabled) return;
+    if (this.config.enabled === false) return;
     await eachOnce(doneKey(event), {
       emailed: () => this.sendWelcome(user),
       notified: () =>
@@ -41,7 +41,7 @@ module.exports = {
   },
 
   async onSessionCreated(session, event) {
-    if (!this.config.enabled || !(await isFirstSession(session))) return;
+    if (this.config.enabled === false || !(await isFirstSession(session))) return;
     await eachOnce(doneKey(event), {
       notified: () =>
         streamspace.notify(session.user, {
@@ -55,7 +55,7 @@ module.exports = {
   },
 
   async onSessionStarted(session, event) {
-    if (!this.config.enabled) return;
+    if (this.config.enabled === false) return;
     if ((await streamspace.storage.get(`first-session:${session.user}`)) !== identity(session)) return;
     await eachOnce(doneKey(event), {
       notified: () =>
@@ -99,13 +99,7 @@ module.exports = {
   },
 
   async mailFirstSession(session) {
-    let user;
-    try {
-      user = await streamspace.api.getUser(session.user);
-    } catch (error) {
-      if (error.name === 'UserNotFoundError') return; // deleted meanwhile: nobody is left to be told
-      throw error;
-    }
+    const user = await streamspace.api.getUser(session.user);
     await this.send(user, 'Your first StreamSpace session', [
       `Hello ${user.fullName || user.username},`,
       `your first session, with ${session.template}, is starting. When you leave it alone it hibernates, and your files stay.`,
@@ -155,12 +149,17 @@ function identity(session) {
   return `${session.id} ${session.createdAt}`;
 }
 
-// Runs each effect that was not run for this key; what throws is run again when the event is delivered again.
+// Runs each effect that was not run for this key; what throws is run again when the event is delivered again. When the user is
+// deleted meanwhile nobody is left to be told, and that counts as done.
 async function eachOnce(key, effects) {
   const done = (await streamspace.storage.get(key)) || {};
   for (const [name, effect] of Object.entries(effects)) {
     if (done[name]) continue;
-    await effect();
+    try {
+      await effect();
+    } catch (error) {
+      if (error.name !== 'UserNotFoundError') throw error;
+    }
     done[name] = true;
     await streamspace.storage.set(key, done);
   }

@@ -42,9 +42,7 @@ def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
         # sys.exit would end the container and tell nobody why.
         said = f"called sys.exit({exit_.code!r}); raise an error instead"
         raise _failed(
-            RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' {said}").with_traceback(
-                exit_.__traceback__
-            ),
+            RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' {said}").with_traceback(exit_.__traceback__),
             call,
             folder,
         ) from exit_

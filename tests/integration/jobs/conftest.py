@@ -113,7 +113,14 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
 
 def package(slug: str, version: str = "1.0.0", **manifest: Any) -> bytes:
     """A small, right package."""
-    document = {"name": slug, "version": version, "displayName": slug.title(), "description": "For tests", "author": "A", "type": "extension"}
+    document = {
+        "name": slug,
+        "version": version,
+        "displayName": slug.title(),
+        "description": "For tests",
+        "author": "A",
+        "type": "extension",
+    }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("manifest.json", json.dumps({**document, **manifest}))
@@ -152,14 +159,16 @@ class Platform:
         """Every resource, object and row that belongs to plugins, by kind; kinds of which there is nothing are left out."""
         client = self.aws.client
         found = {
-            "functions": [one["FunctionName"] for one in client("lambda").list_functions()["Functions"] if "-plugin-" in one["FunctionName"]],
+            "functions": [
+                one["FunctionName"] for one in client("lambda").list_functions()["Functions"] if "-plugin-" in one["FunctionName"]
+            ],
             "mappings": [one["UUID"] for one in client("lambda").list_event_source_mappings()["EventSourceMappings"]],
             "queues": [url for url in client("sqs").list_queues().get("QueueUrls", []) if "-plugin-" in url],
             "roles": [one["RoleName"] for one in client("iam").list_roles()["Roles"] if "-plugin-" in one["RoleName"]],
             "schedules": [one["Name"] for one in client("scheduler").list_schedules()["Schedules"]],
             "log_groups": [one["logGroupName"] for one in client("logs").describe_log_groups()["logGroups"]],
             "objects": [one["Key"] for one in client("s3").list_objects_v2(Bucket=self.bucket).get("Contents", [])],
-            "installed": [one.slug for one in plugins.registry.all_installed()],
+            "installed": [one.slug for one in plugins.all_installed()],
             "rows": [f"{row['pk']['S']} {row['sk']['S']}" for row in self._rows("RuntimeTable")],
             "locks": [row["pk"]["S"] for row in self._rows("JobsTable") if row["pk"]["S"].startswith("LOCK#")],
             "tokens": [row["pk"]["S"] for row in self._rows("AccountsTable")],
@@ -171,7 +180,7 @@ class Platform:
 
 
 @pytest.fixture
-def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Platform:
     from moto.core.config import default_user_config
 
     monkeypatch.setitem(default_user_config, "lambda", {"use_docker": False})
@@ -212,7 +221,7 @@ def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch
         "API_URL": "http://127.0.0.1:1",
     }.items():
         monkeypatch.setenv(f"STREAMSPACE_{name}", value)
-    yield Platform(aws, functions, bucket)
+    return Platform(aws, functions, bucket)
 
 
 def _function(client: Callable[[str], Any], name: str, role: str) -> None:

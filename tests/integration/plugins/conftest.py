@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import accounts
+from chalicelib import accounts, runtime
 from chalicelib.accounts import Caller
 from chalicelib.api import marketplace as marketplace_routes
 from chalicelib.api import plugins as plugin_routes
@@ -17,6 +17,7 @@ from chalicelib.api.http import Api
 from chalicelib.core import clock
 from chalicelib.events import Actor, unit_of_work
 from chalicelib.plugins import InstalledPlugin, manifest, registry
+from chalicelib.runtime.active import ActivePlugin
 
 ADMIN = Caller("user", "ann", "Ann Lee", "admin", None)
 
@@ -102,6 +103,8 @@ def install(aws: Any) -> Callable[..., InstalledPlugin]:
         with unit_of_work(by) as work:
             told = "plugin.activated" if status == "active" else "plugin.failed"
             work.emit(told, registry.save(work, changed), {"plugin": plugin.summary()})
+            if changed.is_active:
+                runtime.active.put(work, ActivePlugin(slug, "https://queue", changed.settings_version, {}))
         return registry.get(slug)
 
     return put

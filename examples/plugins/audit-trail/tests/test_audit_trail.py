@@ -89,6 +89,13 @@ def test_entries_are_found_by_user_action_and_time_newest_first(plugin, streamsp
     assert search(streamspace, limit=1)["more"] is True
 
 
+def test_what_happened_in_the_same_second_stays_in_order(plugin, streamspace):
+    for number, kind in ((9, "created"), (10, "started"), (11, "deleted")):
+        getattr(plugin, f"on_session_{kind}")(*session_event(number, f"session.{kind}"))
+
+    assert [entry["id"] for entry in search(streamspace)["entries"]] == ["11", "10", "9"]
+
+
 def test_a_wrong_time_says_what_to_write_instead(plugin, streamspace):
     with pytest.raises(ValueError, match="not a time such as '2026-01-02T03:04:05Z'"):
         search(streamspace, **{"from": "yesterday"})

@@ -65,6 +65,15 @@ test('sessions left alone for longer than the setting hibernate, others run on',
   });
 });
 
+test('without the setting nothing hibernates', async () => {
+  running('forgotten', 500);
+  plugin.config = {};
+
+  await plugin.hibernateForgotten();
+
+  assert.deepEqual(states(), { forgotten: 'running' });
+});
+
 test('none is skipped when there are several pages of them', async () => {
   for (let number = 0; number < 250; number += 1) running(`s-${number}`, 90);
 
@@ -126,6 +135,14 @@ test('the user is told where the session is, with a button', async () => {
     ['john', 'Session created'], ['john', 'Your session is ready'],
   ]);
   assert.deepEqual(fake.notified[1][1].actions, [{ label: 'Open', url: session.url }]);
+});
+
+test('a user who is gone stops nothing', async () => {
+  streamspace.notify = () => Promise.reject(named('UserNotFoundError'));
+
+  await plugin.onSessionStarted(running('john-vscode', 0), today(1));
+
+  assert.equal((await report()).total.started, 1);
 });
 
 test('events side by side and twice are counted right, day by day', async () => {

@@ -26,7 +26,10 @@ beforeEach(async () => {
       getUser: async (name) => fake.users[name] ?? Promise.reject(named('UserNotFoundError')),
       getUserSessions: async () => fake.sessions,
     },
-    notify: async (user, notification) => void fake.notified.push([user, notification]),
+    notify: async (user, notification) => {
+      if (!fake.users[user]) throw named('UserNotFoundError');
+      fake.notified.push([user, notification]);
+    },
     email: { send: async (email) => void fake.emails.push(email) },
     commands: {
       register: (command) => void (fake.registered[command.name] = command),
@@ -114,7 +117,7 @@ test('a user who is gone and a platform without email stop nothing', async () =>
   fake.users = {};
   await create(session('john-vscode'), 2);
 
-  assert.equal(fake.notified.length, 2);
+  assert.equal(fake.notified.length, 1);
 });
 
 test('nothing is sent when the setting is off', async () => {

@@ -200,6 +200,18 @@ def test_whatever_races_with_a_change_of_role_no_token_keeps_the_old_one(person)
     assert {accounts.caller_of(text).role for text in made} <= {"user"}
 
 
+def test_who_was_looked_up_before_a_change_of_role_or_a_deletion_makes_no_token_after_it(person, aws):
+    person("jane", role="manager")
+    looked_up_before = accounts.caller_of(accounts.login("jane", PASSWORD).token)
+
+    for change in (lambda: accounts.update_user("jane", role="user", by=ADMIN), lambda: accounts.delete_user("jane", ADMIN)):
+        change()
+        with pytest.raises(Conflict):
+            accounts.create_token(looked_up_before, "late", None)
+
+    assert aws.client("dynamodb").scan(TableName="test-AccountsTable")["Items"] == []
+
+
 def test_a_new_password_ends_other_sign_ins_and_spares_personal_tokens(person):
     person("jane")
     here, elsewhere = (accounts.login("jane", PASSWORD).token for _ in range(2))
