@@ -1,4 +1,4 @@
-"""What the simulated cluster answers to the official Kubernetes client: objects, patches, selectors, watches, deletion."""
+"""What the simulated cluster answers to the official client: objects, patches, selectors, watches, deletion."""
 
 import json
 import threading
@@ -125,7 +125,7 @@ def test_a_long_list_comes_in_pages(core):
             break
 
     assert [len(names) for names in seen] == [3, 3, 1]
-    assert sorted(sum(seen, [])) == [f"item-{number}" for number in range(7)]
+    assert sorted(name for names in seen for name in names) == [f"item-{number}" for number in range(7)]
 
 
 def test_merge_strategic_and_json_patches(core, api, pod):
