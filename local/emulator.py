@@ -28,6 +28,7 @@ from local import lifeline, settings
 from local.snapshots import SnapshotStore, encoded
 
 SNAPSHOT_INTERVAL_S = 8.0
+"""Another interval may be set in the environment, under this name."""
 LONGEST_INTERVAL_S = 20.0
 """A snapshot may take one twentieth of the time; with a very full store they become rarer, up to this."""
 
@@ -67,7 +68,6 @@ def environment(port: int, state: Path, search_path: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
@@ -133,7 +133,7 @@ class Emulator:
             self._store.prune_code(self._code_in_use)
 
     def _save_repeatedly(self) -> None:
-        interval_s = SNAPSHOT_INTERVAL_S
+        usual_s = interval_s = float(os.environ.get("SNAPSHOT_INTERVAL_S", SNAPSHOT_INTERVAL_S))
         while True:
             time.sleep(interval_s)
             began = time.monotonic()
@@ -141,7 +141,7 @@ class Emulator:
                 self.save()
             except Exception:
                 logger.exception("the snapshot failed; the one before stays in force")
-            interval_s = min(max(SNAPSHOT_INTERVAL_S, 20 * (time.monotonic() - began)), LONGEST_INTERVAL_S)
+            interval_s = min(max(usual_s, 20 * (time.monotonic() - began)), LONGEST_INTERVAL_S)
 
     def _is_deploying(self) -> bool:
         statuses = {stack.get("StackStatus", "") for stack in list(self._cloudformation._stacks._data.values())}

@@ -40,10 +40,14 @@ def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = N
             return False
         shutil.rmtree(folder, ignore_errors=True)
         _run(
-            [sys.executable, "-m", "venv", str(folder)],
+            [sys.executable, "-m", "venv", *([] if editable else ["--without-pip"]), str(folder)],
             "python3 -m venv failed; on Debian run: apt-get install python3-venv",
         )
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        python = str(folder / "bin" / "python")
+        # One that is only run and never worked in borrows its maker's pip: bringing its own would take seconds.
+        pip = [python, "-m", "pip"] if editable else [sys.executable, "-m", "pip", "--python", python]
+        # Modules are compiled when they are first used, and most never are: half the time of an installation.
+        pip += ["install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         for file in requirements:
             _run([*pip, "--requirement", str(file)], f"could not install {file.name}; is the package index reachable?")
         if editable:
