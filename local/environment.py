@@ -30,7 +30,7 @@ def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = N
 
     Raises: EnvironmentFailed.
     """
-    wanted = _fingerprint(requirements, editable)
+    wanted = _fingerprint(folder, requirements, editable)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         os.set_inheritable(lock.fileno(), True)
@@ -65,9 +65,10 @@ def _run(command: list[str], complaint: str) -> None:
         raise EnvironmentFailed(f"{complaint}\n{last}")
 
 
-def _fingerprint(requirements: list[Path], editable: Path | None) -> str:
-    """Changes with the Python, with any requirement (included files too), and with the checkout's entry points."""
-    digest = hashlib.sha256(f"{sys.version}{sys.prefix}".encode())
+def _fingerprint(folder: Path, requirements: list[Path], editable: Path | None) -> str:
+    """Changes with the place (environments cannot be moved), the Python, any requirement (included files too), and the
+    checkout's entry points."""
+    digest = hashlib.sha256(f"{folder.resolve()} {sys.version} {sys.prefix}".encode())
     for file in requirements:
         _add(file, digest)
     if editable:

@@ -206,7 +206,7 @@ def test_events_that_nobody_had_read_yet_are_read_after_the_crash(machine):
 
 def test_messages_in_flight_come_back_in_order(machine):
     sqs = machine.client("sqs")
-    fifo = {"FifoQueue": "true", "VisibilityTimeout": "15", "ContentBasedDeduplication": "true"}
+    fifo = {"FifoQueue": "true", "VisibilityTimeout": "6", "ContentBasedDeduplication": "true"}
     url = sqs.create_queue(QueueName="work.fifo", Attributes=fifo)["QueueUrl"]
     for number in range(3):
         sqs.send_message(QueueUrl=url, MessageBody=str(number), MessageGroupId="g")

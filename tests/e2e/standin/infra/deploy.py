@@ -27,8 +27,13 @@ except cloudformation.exceptions.ClientError:
     cloudformation.create_stack(**request)
     done = "stack_create_complete"
 else:
-    cloudformation.update_stack(**request)
     done = "stack_update_complete"
+    try:
+        cloudformation.update_stack(**request)
+    except cloudformation.exceptions.ClientError as problem:
+        if "No updates are to be performed" not in str(problem):
+            raise
+        done = "stack_exists"
 print(f"waiting for {done}", file=sys.stderr)
 cloudformation.get_waiter(done).wait(StackName=given.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 (stack,) = cloudformation.describe_stacks(StackName=given.stack)["Stacks"]
