@@ -97,7 +97,9 @@ class Api:
         """The API's answer to ``request``, unchanged; 503 or 504 in the platform's envelope where there is none."""
         assert self._session is not None
         try:
-            url = URL(self._base() + request.raw_path, encoded=True)
+            # API Gateway hands the path to a function as the client wrote it; the emulator decodes it once, so it is encoded once more.
+            path, question, query = request.raw_path.partition("?")
+            url = URL(self._base() + path.replace("%", "%25") + question + query, encoded=True)
         except NotDeployed:
             return failure(503, "The platform is still starting; try again in a moment.")
         body = await request.read()

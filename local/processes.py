@@ -163,11 +163,7 @@ def end_leftovers(root: Path) -> int:
 
 def _marked(root: Path) -> list[int]:
     own = _own_ancestry()
-    return [
-        int(entry.name)
-        for entry in Path("/proc").glob("[0-9]*")
-        if int(entry.name) not in own and _is_marked(int(entry.name), root)
-    ]
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if int(entry.name) not in own and _is_marked(int(entry.name), root)]
 
 
 def _is_marked(process: int, root: Path) -> bool:

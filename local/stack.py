@@ -30,6 +30,7 @@ from local.settings import CHECKOUT, HOST, Layout
 STEPS = 9
 ADMINISTRATOR = "admin"
 EXAMPLES = CHECKOUT / "examples" / "plugins"
+TEMPLATES = settings.CHECKOUT / "examples" / "templates"
 
 
 class AlreadyRunning(StackFailed):
@@ -74,9 +75,7 @@ class Stack:
         layout, step = self._layout, self._progress.step
         layout.routes.unlink(missing_ok=True)
         if not ports.is_free(self._port):
-            raise StackFailed(
-                f"port {self._port} is taken by another program; choose another one: make run PORT={self._port + 1}"
-            )
+            raise StackFailed(f"port {self._port} is taken by another program; choose another one: make run PORT={self._port + 1}")
         chosen = ports.chosen(layout.ports, ("emulator", "cluster"))
         aws_url, cluster_url = f"http://{HOST}:{chosen['emulator']}", f"http://{HOST}:{chosen['cluster']}"
         api_url = f"http://{HOST}:{self._port}"
@@ -110,9 +109,13 @@ class Stack:
                 self._publish()
 
         self._all(pool, build, start_emulator, start_cluster, start_gateway, publish)
-        self._deploy(platform, password)
+        is_new = self._deploy(platform, password)
         with step("logging in through the gateway"):
             token = self._log_in(api_url, password)
+        if is_new:
+            with step("importing the session templates"):
+                platform.import_templates(TEMPLATES, api_url, token)
+                platform.note_as_complete()
         description = {
             "api_url": api_url,
             "console_url": f"{api_url}/",
@@ -131,6 +134,8 @@ class Stack:
             "MarketplacePublicKey": marketplace.public_key(key),
             "IngressDomain": "streamspace.local",
             "Environment": "local",
+            "EmailSender": "noreply@streamspace.local",
+            "IamIsEmulated": "true",
             **cluster,
         }
 
@@ -183,18 +188,18 @@ class Stack:
         for line in said.splitlines():
             self._progress.say(f"      {line}")
 
-    def _deploy(self, platform: deployment.Deployment, password: str) -> None:
+    def _deploy(self, platform: deployment.Deployment, password: str) -> bool:
+        """Whether anything had to be deployed."""
         step = self._progress.step
         if platform.is_current():
             with step("keeping the deployed platform, which is up to date"):
                 deployment.write_routes(self._layout.routes, platform.outputs())
-            with step("keeping the administrator and the templates"):
-                return
+            return False
         with step("deploying the platform"):
             deployment.write_routes(self._layout.routes, platform.deploy())
-        with step("creating the administrator, importing the templates"):
+        with step("creating the administrator"):
             platform.create_administrator(ADMINISTRATOR, password)
-            platform.note_as_complete()
+        return True
 
     def _log_in(self, api_url: str, password: str, patience_s: float = 60) -> str:
         """A token, fetched as anyone would: the last proof that all parts work together."""

@@ -28,16 +28,10 @@ def handler(event, context):
         table.put_item(Item={"name": record["dynamodb"]["Keys"]["name"]["S"], "said": greeting.HELLO})
 """
 
-TRUST = {
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-}
+TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 MAY_COPY = {"Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}
 WAITING = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "Result": {"well": True}, "End": True}}}
-STACK = {
-    "Resources": {
-        "Topic": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/made", "Type": "String", "Value": "1"}}
-    }
-}
+STACK = {"Resources": {"Topic": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/made", "Type": "String", "Value": "1"}}}}
 
 
 class Machine:
@@ -146,9 +140,7 @@ def make_copier(machine: Machine) -> None:
             AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
             StreamSpecification=stream,
         )
-    layer = functions.publish_layer_version(
-        LayerName="greeting", Content={"ZipFile": zipped(python__greeting="HELLO = 'hello'")}
-    )
+    layer = functions.publish_layer_version(LayerName="greeting", Content={"ZipFile": zipped(python__greeting="HELLO = 'hello'")})
     functions.create_function(
         FunctionName="copier",
         Runtime="python3.12",
@@ -240,9 +232,7 @@ def test_everything_that_was_made_is_there_again(machine):
     may_read = {"Statement": [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}]}
     iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(may_read))
     access = iam.create_access_key(UserName="reader")["AccessKey"]
-    machine_arn = states.create_state_machine(name="jobs", definition=json.dumps(WAITING), roleArn=role)[
-        "stateMachineArn"
-    ]
+    machine_arn = states.create_state_machine(name="jobs", definition=json.dumps(WAITING), roleArn=role)["stateMachineArn"]
     scheduler.create_schedule(
         Name="daily",
         ScheduleExpression="rate(1 day)",
@@ -261,9 +251,7 @@ def test_everything_that_was_made_is_there_again(machine):
 
     assert kms.decrypt(CiphertextBlob=secret, EncryptionContext=context)["Plaintext"] == b"secret"
     assert ssm.get_parameter(Name="/kept", WithDecryption=True)["Parameter"]["Value"] == "1"
-    reader = machine.client(
-        "ssm", aws_access_key_id=access["AccessKeyId"], aws_secret_access_key=access["SecretAccessKey"]
-    )
+    reader = machine.client("ssm", aws_access_key_id=access["AccessKeyId"], aws_secret_access_key=access["SecretAccessKey"])
     assert reader.get_parameter(Name="/made")["Parameter"]["Value"] == "1"
     with pytest.raises(ClientError, match="AccessDenied"):
         reader.delete_parameter(Name="/made")

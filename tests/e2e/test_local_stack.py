@@ -243,9 +243,7 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(checkout):
         refused = checkout.command("run")
 
     assert refused.returncode == 1
-    expected = (
-        f"port {checkout.port} is taken by another program; choose another one: make run PORT={checkout.port + 1}"
-    )
+    expected = f"port {checkout.port} is taken by another program; choose another one: make run PORT={checkout.port + 1}"
     assert expected in refused.stderr
     assert "Traceback" not in refused.stderr
 

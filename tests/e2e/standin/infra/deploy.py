@@ -16,10 +16,7 @@ request = {
     "StackName": given.stack,
     "TemplateBody": Path(".build/template.json").read_text(),
     "Capabilities": ["CAPABILITY_IAM"],
-    "Parameters": [
-        {"ParameterKey": name, "ParameterValue": value}
-        for name, value in (each.split("=", 1) for each in given.parameter)
-    ],
+    "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in (each.split("=", 1) for each in given.parameter)],
 }
 try:
     cloudformation.describe_stacks(StackName=given.stack)
