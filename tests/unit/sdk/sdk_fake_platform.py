@@ -40,6 +40,7 @@ class FakePlatform:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet: no waiting for a delayed ACK
     platform: FakePlatform
 
     def _serve(self) -> None:
