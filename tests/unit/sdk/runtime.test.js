@@ -345,7 +345,7 @@ test('a hook whose promise never settles fails in time to be reported', async (t
   await container.load();
   platform.routes['*'] = { data: { verdict: 'retry' } };
 
-  assert.deepEqual(await container.deliver([recorder()()], 500), ['m1']);
+  assert.deepEqual(await container.deliver([recorder()()], 2500), ['m1']);
 
   assert.match(platform.requests[0].body.error.message, /onSessionCreated of the plugin 'my-plugin' did not finish in time/);
 });

@@ -359,7 +359,7 @@ def test_a_coroutine_that_does_not_end_fails_in_time_to_be_reported(
     started.load()
     platform.routes["*"] = {"data": {"verdict": "retry"}}
 
-    assert started.deliver(record(), left_ms=500) == ["m1"]
+    assert started.deliver(record(), left_ms=2000) == ["m1"]
 
     [report] = platform.requests
     assert "did not finish in time" in report["body"]["error"]["message"]
