@@ -190,7 +190,7 @@ test('commands answer JSON, or what went wrong', async (t) => {
   assert.deepEqual(answers[1], { ok: true, result: null });
   assert.match(answers[2].error.message, /JSON/);
   assert.deepEqual([answers[3].error.name, answers[3].error.hook], ['RangeError', 'command fails']);
-  assert.equal(answers[4].error.code, 'NOT_FOUND');
+  assert.equal(answers[4].error.code, 'COMMAND_NOT_FOUND');
   assert.match(answers[4].error.message, /streamspace\.commands\.register/);
 });
 

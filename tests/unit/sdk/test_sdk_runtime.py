@@ -128,6 +128,17 @@ def test_functions_of_the_module_are_hooks_too(plugin: Start) -> None:
     ]  # fmt: skip
 
 
+def test_a_global_config_of_the_modules_own_stays(plugin: Start) -> None:
+    started = plugin("""
+        import streamspace
+        config = "mine"
+        streamspace.commands.register(name="config", description="d", handler=lambda args: config)
+    """)
+    started.load({"a": 1})
+
+    assert started.command("config")["result"] == "mine"
+
+
 def test_the_entrypoint_may_lie_in_a_folder_and_import_its_neighbours(plugin: Start) -> None:
     started = plugin(
         "from neighbour import greet\nclass Plugin:\n    def on_load(self): greet()\n",
@@ -182,7 +193,7 @@ def test_a_commands_failures(plugin: Start) -> None:
 
     assert (fails["error"]["name"], fails["error"]["hook"]) == ("KeyError", "command fails")
     assert "JSON" in odd["error"]["message"]
-    assert none["error"]["code"] == "NOT_FOUND"
+    assert none["error"]["code"] == "COMMAND_NOT_FOUND"
     assert "streamspace.commands.register" in none["error"]["message"]
 
 

@@ -34,6 +34,8 @@ class Plugin:
             user: User = streamspace.api.get_user("john")
         except UserNotFoundError as error:
             streamspace.log.warn(error.message, error.details)
+        except streamspace.RateLimitedError as error:
+            streamspace.log.warn(error.message, error.retry_after)
         else:
             streamspace.email.send(to=user["email"], subject="S", text=url)
 
