@@ -67,6 +67,8 @@ def _settled(result: Awaitable[Any], call: Call) -> Any:
 
     try:
         return _loop.run_until_complete(to_its_end())
+    except asyncio.CancelledError as error:  # not an Exception: it would look like the function's own end
+        raise RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' was cancelled") from error
     except TimeoutError as error:
         if time.monotonic() < call.deadline:
             raise  # the author's own

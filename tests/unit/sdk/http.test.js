@@ -49,6 +49,15 @@ for (const one of cases) {
   });
 }
 
+test('the API may lie below a path, as a stage of API Gateway does', async () => {
+  platform.requests = [];
+  process.env.STREAMSPACE_API_URL = `${platform.url}/restapis/x/`;
+
+  await createClient().request('c', 'GET', 'things');
+
+  assert.equal(platform.requests[0].line, 'GET /restapis/x/api/v1/things');
+});
+
 test('every code has a class of its own', () => {
   for (const code of errors.CODES) {
     const [name, ErrorClass] = Object.entries(errors).find(([, value]) => value.code === code);

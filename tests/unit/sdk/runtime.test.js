@@ -393,6 +393,7 @@ test('console and log write lines of JSON', async (t) => {
   assert.deepEqual(lines.map(({ level }) => level), ['info', 'info', 'error', 'info', 'warn', 'fatal']);
   assert.deepEqual(lines.map(({ message }) => message).slice(0, 3), ['top level', 'two\nlines { a: 1 }', 'x']);
   assert.equal(lines[4].data.error.name, 'RangeError');
+  assert.equal(lines[0].hook, 'module');
   assert.ok(lines.every((line) => line.plugin === 'my-plugin' && line.timestamp.endsWith('Z')));
   assert.ok(lines.slice(1).every((line) => line.hook === 'onSessionCreated' && line.event_id === 7301001));
 });

@@ -54,6 +54,16 @@ def test_one_connection_serves_many_requests(streamspace: ModuleType, platform: 
     assert len(opened) == 1
 
 
+def test_the_api_may_lie_below_a_path_as_a_stage_of_api_gateway_does(
+    streamspace: ModuleType, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMSPACE_API_URL", f"{platform.url}/restapis/x/")
+
+    streamspace.storage.clear()
+
+    assert platform.requests[0]["line"] == "DELETE /restapis/x/api/v1/storage"
+
+
 def test_every_code_has_a_class_named_after_it(streamspace: ModuleType) -> None:
     for code, error_class in streamspace.errors.BY_CODE.items():
         words = code.removesuffix("_ERROR").split("_")

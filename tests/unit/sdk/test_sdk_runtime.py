@@ -394,6 +394,18 @@ def test_sys_exit_is_a_failure_that_names_plugin_and_hook(
     assert messages == {"on_session_created of the plugin 'my-plugin' called sys.exit(3); raise an error instead"}
 
 
+def test_a_hook_that_cancels_itself_fails(plugin: Start) -> None:
+    answer = plugin("""
+        import asyncio
+        class Plugin:
+            async def on_load(self):
+                asyncio.current_task().cancel()
+                await asyncio.sleep(1)
+    """).load()
+
+    assert answer["error"]["message"] == "on_load of the plugin 'my-plugin' was cancelled"
+
+
 def test_an_async_hook_uses_the_api_both_ways_and_shares_one_loop(
     plugin: Start, platform: FakePlatform, record: Record
 ) -> None:
