@@ -89,9 +89,7 @@ def _begin(event: dict[str, Any], listener: Listener) -> str:
     return _verdict(f"runtime/events/{event['id']}/attempts", body, listener)
 
 
-def _report(
-    event: dict[str, Any], attempt: int, failure: dict[str, Any], rest: list[dict[str, Any]], listener: Listener
-) -> str:
+def _report(event: dict[str, Any], attempt: int, failure: dict[str, Any], rest: list[dict[str, Any]], listener: Listener) -> str:
     body = {
         "aggregate": event["aggregate"],
         "sequence": event["sequence"],

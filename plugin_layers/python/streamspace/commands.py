@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def register(
-    *, name: str, description: str, handler: Callable[..., Any], permissions: Sequence[str] | None = None
-) -> None:
+def register(*, name: str, description: str, handler: Callable[..., Any], permissions: Sequence[str] | None = None) -> None:
     """``handler(args)`` or ``handler(args, context)``, ``def`` or ``async def``; ``context`` tells the caller."""
     command = {
         "name": need("commands.register", "name", name),

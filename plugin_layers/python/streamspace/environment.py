@@ -32,9 +32,7 @@ class PlatformConfig(dict[str, object]):
 def api_url() -> str:
     url = os.environ.get("STREAMSPACE_API_URL")
     if not url:
-        raise RuntimeError(
-            "STREAMSPACE_API_URL is not set: the plugin API works only inside a plugin that the platform runs"
-        )
+        raise RuntimeError("STREAMSPACE_API_URL is not set: the plugin API works only inside a plugin that the platform runs")
     return url.rstrip("/")
 
 

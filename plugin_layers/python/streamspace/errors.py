@@ -271,9 +271,7 @@ def from_answer(
     scope = details.get("scope") if isinstance(details, dict) else None
     if code == "PERMISSION_DENIED" and scope:
         message = f"{call} needs the scope '{scope}'; add it to \"permissions\" in manifest.json"
-    made = BY_CODE.get(code, StreamSpaceError)(
-        message, code=code, details=details, status=status, request_id=request_id
-    )
+    made = BY_CODE.get(code, StreamSpaceError)(message, code=code, details=details, status=status, request_id=request_id)
     if isinstance(made, RateLimitedError):
         made.retry_after = retry_after_s
     return made

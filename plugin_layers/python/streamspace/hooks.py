@@ -86,9 +86,7 @@ async def _as_coroutine(result: Awaitable[Any]) -> Any:
 def _leaving(left: SystemExit) -> RuntimeError:
     """``sys.exit`` would end the container and tell nobody why."""
     who = f"{current.get().hook} of the plugin '{environment.plugin()}'"
-    return RuntimeError(f"{who} called sys.exit({left.code!r}); raise an error instead").with_traceback(
-        left.__traceback__
-    )
+    return RuntimeError(f"{who} called sys.exit({left.code!r}); raise an error instead").with_traceback(left.__traceback__)
 
 
 def call_with(method: Callable[..., Any], given: tuple[Any, ...]) -> Any:

@@ -24,9 +24,7 @@ def log(level: str, message: str, data: Any = None) -> None:
         line["hook"] = call.hook
     if call.event_id is not None:
         line["event_id"] = call.event_id
-    stream = getattr(
-        sys.stdout, "target", sys.stdout
-    )  # while author code runs, sys.stdout turns prints into calls of this function
+    stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
     stream.write(_to_json(line) + "\n")
     stream.flush()
 

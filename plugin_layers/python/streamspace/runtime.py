@@ -189,9 +189,7 @@ class _Deliveries:
         return self._clock.is_time_short()
 
 
-def _not_registered(
-    error_class: type[StreamSpaceError], kind: str, name: str, method: str, where: str
-) -> StreamSpaceError:
+def _not_registered(error_class: type[StreamSpaceError], kind: str, name: str, method: str, where: str) -> StreamSpaceError:
     slug = environment.plugin()
     return error_class(f"the plugin '{slug}' has no {kind} '{name}'; register it with {method} in {where}")
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 @awaitable
-def get_templates(
-    *, category: str | None = None, tag: str | None = None, limit: int = 100, offset: int | None = None
-) -> list[Template]:
+def get_templates(*, category: str | None = None, tag: str | None = None, limit: int = 100, offset: int | None = None) -> list[Template]:
     """The templates that match, ``limit`` of them at most."""
     query = {"category": category, "tag": tag, "limit": limit, "offset": offset}
     found: list[Template] = request("api.get_templates", "GET", "templates", query=query)

@@ -28,9 +28,7 @@ def get_user(username: str) -> User:
 
 
 @awaitable
-def create_user(
-    username: str, full_name: str, email: str, *, tier: str = "free", quotas: SomeQuotas | None = None
-) -> User:
+def create_user(username: str, full_name: str, email: str, *, tier: str = "free", quotas: SomeQuotas | None = None) -> User:
     """Raises: UserAlreadyExistsError, InvalidEmailError."""
     body = given(
         username=need("api.create_user", "username", username),

@@ -16,9 +16,7 @@ CASES = json.loads((Path(__file__).parents[2] / "sdk" / "http_cases.json").read_
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
-def test_case(
-    case: dict[str, Any], streamspace: ModuleType, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case(case: dict[str, Any], streamspace: ModuleType, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     delays: list[float] = []
     platform.script += case.get("answers", [])
     if case.get("refused"):

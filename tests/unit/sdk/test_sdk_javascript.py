@@ -41,9 +41,7 @@ def test_both_sdks_have_the_same_errors_and_events(streamspace: ModuleType) -> N
     from streamspace.events import HOOKS
 
     assert set(codes) == set(BY_CODE)
-    assert {
-        event: re.sub(r"(?<=[a-z])[A-Z]", lambda at: f"_{at[0].lower()}", hook) for event, hook in hooks.items()
-    } == HOOKS
+    assert {event: re.sub(r"(?<=[a-z])[A-Z]", lambda at: f"_{at[0].lower()}", hook) for event, hook in hooks.items()} == HOOKS
 
 
 def test_the_type_declarations_name_every_error(streamspace: ModuleType) -> None:

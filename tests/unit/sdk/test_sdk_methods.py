@@ -58,9 +58,7 @@ def test_a_registration_is_what_load_answers(row: dict[str, Any], streamspace: M
 
 
 @pytest.mark.parametrize("row", TABLE["refusals"], ids=identify)
-def test_a_wrong_argument_is_refused_before_anything_is_sent(
-    row: dict[str, Any], streamspace: ModuleType, platform: FakePlatform
-) -> None:
+def test_a_wrong_argument_is_refused_before_anything_is_sent(row: dict[str, Any], streamspace: ModuleType, platform: FakePlatform) -> None:
     with pytest.raises(TypeError) as refused:
         evaluate(streamspace, row["python"], "blocking")
 
@@ -80,9 +78,7 @@ def test_the_table_has_every_method_of_the_api(streamspace: ModuleType) -> None:
         f"{namespace}.{name}"
         for namespace in ("api", "email", "storage", "ui", "commands")
         for name, value in vars(getattr(streamspace, namespace)).items()
-        if callable(value)
-        and not name.startswith("_")
-        and (namespace == "api" or value.__module__ == f"streamspace.{namespace}")
+        if callable(value) and not name.startswith("_") and (namespace == "api" or value.__module__ == f"streamspace.{namespace}")
     }
     assert offered <= called
     assert {"notify", "notify_all", "notify_admins", "schedule"} <= called
@@ -117,9 +113,7 @@ def test_calls_can_be_gathered(streamspace: ModuleType, platform: FakePlatform) 
     assert asyncio.run(hook()) == [{"id": "a"}, {"id": "b"}, None]
 
 
-def test_a_missing_key_is_falsy_and_equal_to_none_before_it_is_awaited(
-    streamspace: ModuleType, platform: FakePlatform
-) -> None:
+def test_a_missing_key_is_falsy_and_equal_to_none_before_it_is_awaited(streamspace: ModuleType, platform: FakePlatform) -> None:
     async def hook() -> tuple[Any, Any]:
         unawaited = streamspace.storage.get("missing")
         return unawaited, await unawaited

@@ -149,9 +149,7 @@ def test_the_entrypoint_may_lie_in_a_folder_and_import_its_neighbours(plugin: St
     assert started.load()["error"]["location"] == "neighbour.py:1"
 
 
-def test_a_cold_container_fetches_its_settings_and_runs_on_load_once(
-    plugin: Start, platform: FakePlatform, record: Record
-) -> None:
+def test_a_cold_container_fetches_its_settings_and_runs_on_load_once(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin(KEEPS_WHAT_IT_SAW)
 
     assert started.deliver(record({"id": "a"}), record({"id": "b"})) == []
@@ -238,16 +236,12 @@ def test_an_unknown_kind_is_an_answer(plugin: Start) -> None:
     assert "'dance'" in plugin("").call({"kind": "dance"})["error"]["message"]
 
 
-def test_a_failed_event_is_reported_with_the_handles_of_its_group(
-    plugin: Start, platform: FakePlatform, record: Record
-) -> None:
+def test_a_failed_event_is_reported_with_the_handles_of_its_group(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin(KEEPS_WHAT_IT_SAW)
     started.load()
     platform.routes["*"] = {"data": {"verdict": "retry"}}
 
-    given_back = started.deliver(
-        record({"id": "a", "fails": True}), record({"id": "b"}, group="other"), record({"id": "c"})
-    )
+    given_back = started.deliver(record({"id": "a", "fails": True}), record({"id": "b"}, group="other"), record({"id": "c"}))
 
     [report] = platform.requests
     assert given_back == ["m1", "m3"]
@@ -296,9 +290,7 @@ def test_an_attempt_that_cannot_be_begun_is_not_run(plugin: Start, platform: Fak
     assert [entry[0] for entry in started.command("seen")["result"]] == ["load"]
 
 
-def test_an_on_load_that_fails_fails_the_events_and_is_run_once(
-    plugin: Start, platform: FakePlatform, record: Record
-) -> None:
+def test_an_on_load_that_fails_fails_the_events_and_is_run_once(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin("""
         import streamspace
         class Plugin:
@@ -358,9 +350,7 @@ def test_with_a_tenth_of_the_time_left_the_rest_is_given_back(plugin: Start, rec
     assert given_back == ["m2"]
 
 
-def test_a_coroutine_that_does_not_end_fails_in_time_to_be_reported(
-    plugin: Start, platform: FakePlatform, record: Record
-) -> None:
+def test_a_coroutine_that_does_not_end_fails_in_time_to_be_reported(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin("""
         import asyncio
         class Plugin:
@@ -376,9 +366,7 @@ def test_a_coroutine_that_does_not_end_fails_in_time_to_be_reported(
     assert "did not finish in time" in report["body"]["error"]["message"]
 
 
-def test_sys_exit_is_a_failure_that_names_plugin_and_hook(
-    plugin: Start, record: Record, platform: FakePlatform
-) -> None:
+def test_sys_exit_is_a_failure_that_names_plugin_and_hook(plugin: Start, record: Record, platform: FakePlatform) -> None:
     started = plugin("""
         import sys
         class Plugin:
@@ -406,9 +394,7 @@ def test_a_hook_that_cancels_itself_fails(plugin: Start) -> None:
     assert answer["error"]["message"] == "on_load of the plugin 'my-plugin' was cancelled"
 
 
-def test_an_async_hook_uses_the_api_both_ways_and_shares_one_loop(
-    plugin: Start, platform: FakePlatform, record: Record
-) -> None:
+def test_an_async_hook_uses_the_api_both_ways_and_shares_one_loop(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin("""
         import asyncio, streamspace
         class Plugin:

@@ -1,0 +1,36 @@
+"""The Chalice app: the REST API and the Lambda functions around it. No logic: each function calls its worker, imported on first use,
+so that the API's cold start pays for none of them."""
+
+from typing import Any
+
+from chalicelib.api.application import build
+
+app = build()
+
+
+@app.lambda_function(name="dispatcher")
+def dispatcher(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import dispatch
+
+    return dispatch.handle(event)
+
+
+@app.lambda_function(name="session-worker")
+def session_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import sessions
+
+    return sessions.handle(event)
+
+
+@app.lambda_function(name="job-step")
+def job_step(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import jobs
+
+    return jobs.handle(event)
+
+
+@app.lambda_function(name="dead-letters")
+def record_dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import dead_letters
+
+    return dead_letters.handle(event)

@@ -1,0 +1,1 @@
+"""The platform: everything that runs on Lambda, one package per part of the domain."""

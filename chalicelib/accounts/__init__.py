@@ -1,0 +1,72 @@
+"""People and programs: users, roles, permissions, passwords, tokens.
+
+Promises
+    A token is looked up with one strongly consistent read, and is dead the moment that it is revoked, its owner signs out or is deleted.
+    Of a token only the SHA-256 is stored, of a password only the argon2id hash; neither can be read back.
+    A token acts with its owner's present role, and never makes one that may do more than itself.
+    Who signs in with a wrong name learns no more, and waits no less, than with a wrong password.
+    Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
+"""
+
+from chalicelib.accounts.caller import Caller
+from chalicelib.accounts.errors import InvalidEmail, TokenNotFound, UserAlreadyExists, UserNotFound, WrongCredentials
+from chalicelib.accounts.permissions import ROLES, SCOPES
+from chalicelib.accounts.sign_in import SignedIn, login, logout
+from chalicelib.accounts.tokens import (
+    NewToken,
+    Token,
+    caller_of,
+    create_token,
+    issue_plugin_token,
+    list_tokens,
+    must_be_readable,
+    revoke_plugin_token,
+    revoke_token,
+)
+from chalicelib.accounts.user import TIERS, Quotas, User, is_email, user_object
+from chalicelib.accounts.users import (
+    administrators,
+    create_user,
+    delete_user,
+    find_user,
+    get_user,
+    list_users,
+    set_password,
+    update_user,
+)
+
+__all__ = [
+    "ROLES",
+    "SCOPES",
+    "TIERS",
+    "Caller",
+    "InvalidEmail",
+    "NewToken",
+    "Quotas",
+    "SignedIn",
+    "Token",
+    "TokenNotFound",
+    "User",
+    "UserAlreadyExists",
+    "UserNotFound",
+    "WrongCredentials",
+    "administrators",
+    "caller_of",
+    "create_token",
+    "create_user",
+    "delete_user",
+    "find_user",
+    "get_user",
+    "is_email",
+    "issue_plugin_token",
+    "list_tokens",
+    "list_users",
+    "login",
+    "logout",
+    "must_be_readable",
+    "revoke_plugin_token",
+    "revoke_token",
+    "set_password",
+    "update_user",
+    "user_object",
+]

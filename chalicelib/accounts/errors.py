@@ -1,0 +1,47 @@
+"""What can go wrong with people and their tokens.
+
+NotFound
+├── UserNotFound         404
+└── TokenNotFound        404
+Conflict
+└── UserAlreadyExists    409
+ValidationError
+└── InvalidEmail         422
+Unauthenticated
+└── WrongCredentials     401   the code stays UNAUTHENTICATED: which of the two was wrong is nobody's business
+"""
+
+from chalicelib.core.errors import Conflict, NotFound, Unauthenticated, ValidationError
+
+
+class UserNotFound(NotFound):
+    code = "USER_NOT_FOUND"
+    message = "There is no such user"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no user '{username}'", username=username)
+
+
+class TokenNotFound(NotFound):
+    code = "TOKEN_NOT_FOUND"
+    message = "You have no such token"
+
+
+class UserAlreadyExists(Conflict):
+    code = "USER_ALREADY_EXISTS"
+    message = "The username is taken"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"The username '{username}' is taken", username=username)
+
+
+class InvalidEmail(ValidationError):
+    code = "INVALID_EMAIL"
+
+    def __init__(self, email: str) -> None:
+        sentence = f"'{email[:100]}' is not an email address such as 'jane@example.com'"
+        super().__init__({"email": [sentence]}, sentence)
+
+
+class WrongCredentials(Unauthenticated):
+    message = "The username or the password is wrong"

@@ -1,0 +1,207 @@
+"""The accounts table.
+
+    what                     pk               sk            index
+    a user                   USER#{username}  USER          gsi1: TIER#{tier}, {username}; gsi2: ROLE#{role}, {username}
+    a token, to look it up   TOKEN#{id}       TOKEN
+    a user's token, to list  USER#{username}  TOKEN#{id}
+    a plugin's latest token  PLUGIN#{slug}    TOKEN
+
+A token is two items, written and removed in one transaction. The second lies under its owner and not in an index, because an index is
+eventually consistent: when a user is deleted, a token made a moment before must be found.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Any
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+from chalicelib.accounts.user import OF_TIER, User, effective_quotas
+from chalicelib.core import clock
+from chalicelib.core.tables import TableMeta, table
+from chalicelib.events import EventSourced
+
+_USER, _TOKEN = "USER", "TOKEN"
+
+
+class _Meta(TableMeta):
+    table_name = table("ACCOUNTS_TABLE")
+
+
+class OfTier(GlobalSecondaryIndex["UserRow"]):
+    class Meta(TableMeta):
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
+class OfRole(GlobalSecondaryIndex["UserRow"]):
+    class Meta(TableMeta):
+        index_name = "gsi2"
+        projection = AllProjection()
+
+    gsi2pk = UnicodeAttribute(hash_key=True)
+    gsi2sk = UnicodeAttribute(range_key=True)
+
+
+class UserRow(EventSourced, Model):
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=_USER)
+    of_tier = OfTier()
+    of_role = OfRole()
+    gsi1pk = UnicodeAttribute(null=True)
+    gsi1sk = UnicodeAttribute(null=True)
+    gsi2pk = UnicodeAttribute(null=True)
+    gsi2sk = UnicodeAttribute(null=True)
+    event_sequence = NumberAttribute(default=0)
+    username = UnicodeAttribute()
+    full_name = UnicodeAttribute()
+    email = UnicodeAttribute()
+    tier = UnicodeAttribute()
+    role = UnicodeAttribute()
+    password_hash = UnicodeAttribute(null=True)
+    # Only what differs from the tier's, so that a change of tier moves the rest.
+    own_quotas = JSONAttribute(default=dict)
+    created_at = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
+    last_login = UnicodeAttribute(null=True)
+
+    @property
+    def aggregate(self) -> str:
+        return f"user#{self.username}"
+
+    def indexed(self) -> UserRow:
+        """This row, with the keys of its indexes as its tier and role ask for."""
+        self.gsi1pk, self.gsi1sk = f"TIER#{self.tier}", self.username
+        self.gsi2pk, self.gsi2sk = f"ROLE#{self.role}", self.username
+        return self
+
+    def user(self) -> User:
+        return User(
+            username=self.username,
+            full_name=self.full_name,
+            email=self.email,
+            tier=self.tier,
+            role=self.role,
+            quotas=effective_quotas(self.tier, self.own_quotas),
+            created_at=clock.parse_rfc3339(self.created_at),
+            updated_at=clock.parse_rfc3339(self.updated_at),
+            last_login=clock.parse_rfc3339(self.last_login) if self.last_login else None,
+        )
+
+
+class TokenRow(Model):
+    """A token as the edge looks it up: everything that a Caller needs, so that one GetItem is enough."""
+
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=_TOKEN)
+    token_hash = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    owner = UnicodeAttribute()
+    owner_name = UnicodeAttribute()
+    role = UnicodeAttribute()
+    # A JSON text, so that "no scopes" ([]) and "whatever the role may" (absent) stay two things.
+    scopes = JSONAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
+class OwnedTokenRow(Model):
+    """A user's token as its owner sees it in a list."""
+
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    token_id = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    name = UnicodeAttribute()
+    scopes = JSONAttribute(null=True)
+    created_at = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+class PluginTokenRow(Model):
+    """Which token is the plugin's latest."""
+
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=_TOKEN)
+    token_id = UnicodeAttribute()
+
+
+def user_key(username: str) -> str:
+    return f"USER#{username}"
+
+
+def token_row(token_id: str, **attributes: Any) -> TokenRow:
+    return TokenRow(f"TOKEN#{token_id}", _TOKEN, **attributes)
+
+
+def owned_token_row(username: str, token_id: str, **attributes: Any) -> OwnedTokenRow:
+    return OwnedTokenRow(user_key(username), f"TOKEN#{token_id}", token_id=token_id, **attributes)
+
+
+def plugin_token_row(slug: str, **attributes: Any) -> PluginTokenRow:
+    return PluginTokenRow(f"PLUGIN#{slug}", _TOKEN, **attributes)
+
+
+def find_user(username: str) -> UserRow | None:
+    """One strongly consistent GetItem."""
+    try:
+        return UserRow.get(user_key(username), _USER, consistent_read=True)
+    except UserRow.DoesNotExist:
+        return None
+
+
+def find_token(token_id: str) -> TokenRow | None:
+    """One strongly consistent GetItem."""
+    try:
+        return TokenRow.get(f"TOKEN#{token_id}", _TOKEN, consistent_read=True)
+    except TokenRow.DoesNotExist:
+        return None
+
+
+def find_plugin_token(slug: str) -> PluginTokenRow | None:
+    """One strongly consistent GetItem."""
+    try:
+        return PluginTokenRow.get(f"PLUGIN#{slug}", _TOKEN, consistent_read=True)
+    except PluginTokenRow.DoesNotExist:
+        return None
+
+
+def tokens_of(username: str) -> list[OwnedTokenRow]:
+    """The user's tokens that have not expired; strongly consistent. Key condition: pk = USER#{username}, sk begins with TOKEN#."""
+    rows = OwnedTokenRow.query(user_key(username), OwnedTokenRow.sk.startswith("TOKEN#"), consistent_read=True)
+    return [row for row in rows if row.expires_at > clock.timestamp()]
+
+
+def users_by_name(tier: str | None, after: str | None, at_most: int) -> Iterator[UserRow]:
+    """Users by username, those past ``after`` only. Key condition: gsi1pk = TIER#{tier}, gsi1sk > after.
+
+    All users are their three tiers merged: no partition of an index takes every user's writes.
+    """
+
+    def one(tier: str) -> Iterator[UserRow]:
+        return iter(UserRow.of_tier.query(f"TIER#{tier}", OfTier.gsi1sk > after if after else None, limit=at_most))
+
+    return one(tier) if tier else heapq.merge(*map(one, OF_TIER), key=lambda row: row.username)
+
+
+def usernames_of_role(role: str) -> list[str]:
+    """Sorted. Key condition: gsi2pk = ROLE#{role}."""
+    return [row.username for row in UserRow.of_role.query(f"ROLE#{role}", attributes_to_get=["username"])]

@@ -1,0 +1,76 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from chalicelib.accounts import models, passwords, token_text, tokens
+from chalicelib.accounts.caller import Caller
+from chalicelib.accounts.errors import WrongCredentials
+from chalicelib.accounts.user import User, user_object
+from chalicelib.core import clock
+from chalicelib.core.errors import PermissionDenied
+from chalicelib.events import Actor, retried, unit_of_work
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """``token`` is the bearer token; it is shown this once."""
+
+    token: str
+    expires_at: datetime
+    user: User
+
+    @property
+    def role(self) -> str:
+        return self.user.role
+
+
+def login(username: str, password: str) -> SignedIn:
+    """Sign a person in for twelve hours, and tell of it (``user.login``).
+
+    A name that nobody has and a wrong password are the same error after the same time: one read, one argon2.
+
+    Raises: WrongCredentials.
+    """
+
+    @cache
+    def proven(stored: str | None) -> bool:
+        # Once for each hash, however often the write below is tried again: argon2 is slow on purpose.
+        return passwords.matches(stored, password)
+
+    @retried
+    def sign_in() -> SignedIn:
+        row = models.find_user(username)
+        stored = row.password_hash if row else None
+        if not proven(stored) or row is None or stored is None:
+            raise WrongCredentials()
+        if passwords.is_outdated(stored):
+            row.password_hash = passwords.hashed(password)
+        row.last_login = clock.rfc3339(clock.now())
+        user = row.user()
+        with unit_of_work(Actor(username, user.full_name)) as work:
+            work.save(row)
+            work.emit("user.login", row, user_object(user))
+            made = tokens.put_token(work, username, user.full_name, user.role, tokens.SIGN_IN, "Sign-in", None, tokens.SIGN_IN_LASTS)
+        return SignedIn(made.text, made.token.expires_at, user)
+
+    return sign_in()
+
+
+@retried
+def logout(caller: Caller) -> None:
+    """End the token that the caller came with, and tell of it (``user.logout``); the token is dead when this returns.
+
+    Raises: PermissionDenied for a plugin, whose token ends when it is deactivated.
+    """
+    if caller.is_plugin:
+        raise PermissionDenied("A plugin does not sign out; its token ends when it is deactivated")
+    row = models.find_user(caller.id)
+    with unit_of_work(caller.actor) as work:
+        tokens.drop_token(work, caller.id, token_text.id_of(caller.token_hash))
+        if row is not None:
+            work.save(row)
+            work.emit("user.logout", row, user_object(row.user()))

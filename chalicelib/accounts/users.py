@@ -1,0 +1,188 @@
+"""Users: finding, listing, creating, changing and deleting them. Each change is told in an event, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from chalicelib.accounts import models, passwords, tokens
+from chalicelib.accounts.caller import Caller
+from chalicelib.accounts.errors import UserAlreadyExists, UserNotFound, WrongCredentials
+from chalicelib.accounts.models import UserRow
+from chalicelib.accounts.user import User, changed_quotas, check_user, user_object
+from chalicelib.core import clock
+from chalicelib.core.errors import PermissionDenied, ValidationError
+from chalicelib.core.pagination import decode_cursor, encode_cursor
+from chalicelib.events import Actor, retried, unit_of_work
+
+
+def find_user(username: str) -> User | None:
+    """One strongly consistent GetItem."""
+    row = models.find_user(username)
+    return row.user() if row else None
+
+
+def get_user(username: str) -> User:
+    """One strongly consistent GetItem. Raises: UserNotFound."""
+    return _row(username).user()
+
+
+def list_users(tier: str | None = None, limit: int = 100, offset: int = 0, cursor: str | None = None) -> tuple[list[User], str | None]:
+    """Users by username, and the cursor of what follows (None at the end). Read from an index: a user made a moment ago may be missing.
+
+    ``offset`` reads what it passes over; ``cursor`` does not.
+    """
+    after = decode_cursor(cursor).get("after") if cursor else None
+    if cursor and not isinstance(after, str):
+        raise ValidationError({"cursor": ["The cursor is not one that this list gave out"]})
+    rows = islice(models.users_by_name(tier, after, offset + limit + 1), offset, None)
+    found = [row.user() for row in islice(rows, limit)]
+    has_more = bool(found) and next(rows, None) is not None
+    return found, encode_cursor({"after": found[-1].username}) if has_more else None
+
+
+def administrators() -> list[str]:
+    """The usernames of those whose role is admin, sorted. One Query."""
+    return models.usernames_of_role("admin")
+
+
+def create_user(
+    *,
+    username: str,
+    full_name: str,
+    email: str,
+    tier: str = "free",
+    quotas: Mapping[str, Any] | None = None,
+    password: str | None = None,
+    role: str = "user",
+    by: Caller | None,
+) -> User:
+    """Create a user; of two who race for a name, one wins. ``quotas`` (keys as in Quotas) stand in place of the tier's.
+
+    Without a password the user cannot sign in. ``by`` None is the platform itself.
+
+    Raises: PermissionDenied, ValidationError, InvalidEmail, UserAlreadyExists.
+    """
+    _may_manage(by)
+    if password is not None or role != "user":
+        _may_give_power(by)
+    check_user(username=username, full_name=full_name, email=email, tier=tier, quotas=quotas, role=role, password=password)
+    now = clock.rfc3339(clock.now())
+    row = UserRow(
+        models.user_key(username),
+        username=username,
+        full_name=full_name,
+        email=email,
+        tier=tier,
+        role=role,
+        password_hash=passwords.hashed(password) if password is not None else None,
+        own_quotas=changed_quotas({}, quotas or {}),
+        created_at=now,
+        updated_at=now,
+    ).indexed()
+    with unit_of_work(_actor(by)) as work:
+        work.create(row, otherwise=UserAlreadyExists(username))
+        work.emit("user.created", row, user_object(row.user()))
+    return row.user()
+
+
+def update_user(
+    username: str,
+    *,
+    full_name: str | None = None,
+    email: str | None = None,
+    tier: str | None = None,
+    quotas: Mapping[str, Any] | None = None,
+    role: str | None = None,
+    password: str | None = None,
+    current_password: str | None = None,
+    by: Caller | None,
+) -> User:
+    """Change what is given. Of ``quotas`` single ones may be given; None gives one back to the tier. Tokens follow the role.
+
+    Everybody may change their own name and email, and their own password when they prove the ``current_password``: a stolen sign-in must
+    not become a stolen account. A new password ends every sign-in but the one that asks for it; personal tokens stay. ``by`` None is the
+    platform itself.
+
+    Raises: PermissionDenied, UserNotFound, ValidationError, InvalidEmail, WrongCredentials.
+    """
+    is_own = by is not None and not by.is_plugin and by.id == username
+    if not is_own or tier is not None or quotas is not None or role is not None:
+        _may_manage(by)
+    if role is not None or password is not None:
+        _may_give_power(by)
+    check_user(full_name=full_name, email=email, tier=tier, quotas=quotas, role=role, password=password)
+    if password is not None and is_own and not passwords.matches(_row(username).password_hash, current_password or ""):
+        raise WrongCredentials("Changing your own password needs the present one, as 'currentPassword'")
+    password_hash = passwords.hashed(password) if password is not None else None
+
+    @retried
+    def change() -> User:
+        row = _row(username)
+        row.full_name = full_name if full_name is not None else row.full_name
+        row.email = email if email is not None else row.email
+        row.tier = tier if tier is not None else row.tier
+        row.role = role if role is not None else row.role
+        row.own_quotas = changed_quotas(row.own_quotas, quotas or {})
+        row.password_hash = password_hash if password_hash is not None else row.password_hash
+        row.updated_at = clock.rfc3339(clock.now())
+        user = row.indexed().user()
+        with unit_of_work(_actor(by)) as work:
+            work.save(row)
+            work.emit("user.updated", row, user_object(user))
+        return user
+
+    user = change()
+    # Also when the role is what it was: a try that died before this line is finished by the next.
+    if role is not None or full_name is not None or password is not None:
+        spared = by.token_hash if by is not None and is_own else ""
+        tokens.settle_tokens(username, end_sign_ins=password is not None, keep_hash=spared)
+    return user
+
+
+def set_password(username: str, password: str, *, current_password: str | None = None, by: Caller | None) -> User:
+    """:func:`update_user` of the password alone."""
+    return update_user(username, password=password, current_password=current_password, by=by)
+
+
+def delete_user(username: str, by: Caller | None) -> None:
+    """Delete the user and all of their tokens. Sessions and storage are the caller's to remove.
+
+    Raises: PermissionDenied, UserNotFound (also then no token is left: a try that died halfway is finished by the next).
+    """
+    _may_manage(by)
+    # Before and after: before, so that hardly any outlives a crash in between; after, for those made meanwhile.
+    tokens.end_all_tokens(username)
+    _delete_row(username, by)
+    tokens.end_all_tokens(username)
+
+
+@retried
+def _delete_row(username: str, by: Caller | None) -> None:
+    row = _row(username)
+    with unit_of_work(_actor(by)) as work:
+        work.delete(row)
+        work.emit("user.deleted", row, user_object(row.user()))
+
+
+def _row(username: str) -> UserRow:
+    row = models.find_user(username)
+    if row is None:
+        raise UserNotFound(username)
+    return row
+
+
+def _actor(by: Caller | None) -> Actor | None:
+    return by.actor if by else None
+
+
+def _may_manage(by: Caller | None) -> None:
+    if by is not None:
+        by.require("users.manage")
+
+
+def _may_give_power(by: Caller | None) -> None:
+    """Roles and passwords are power: a program that could give them could make itself an administrator."""
+    if by is not None and not by.has_scope("admin"):
+        raise PermissionDenied("Setting a role or a password needs the scope 'admin', which the token does not have", scope="admin")

@@ -1,0 +1,387 @@
+"""The edge that every request passes: who asks, may they, is the body right; then the view; then envelope or error.
+
+Chalice turns an exception raised in a view into its own 500 before any middleware sees it, so errors are mapped in the wrapper that
+:class:`Routes` puts around each view.
+
+Source of the envelope: REST, Response Format.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from chalice.app import Chalice, Response
+
+from chalicelib import accounts
+from chalicelib.accounts import Caller
+from chalicelib.api.routing import BASE_PATH, PathMatcher, path_of
+from chalicelib.core import clock, ids, log, validation
+from chalicelib.core.errors import (
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    PermissionDenied,
+    StreamSpaceError,
+    Unauthenticated,
+    ValidationError,
+)
+from chalicelib.core.pagination import Page
+
+View = Callable[..., "Reply"]
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+DEFAULT_BODY_LIMIT = 512 * 1024
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a view returns: ``data`` for the envelope, or ``text`` to send as it is."""
+
+    data: Any = None
+    status: int = 200
+    message: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """One declared route. ``aws_calls`` is its budget, which a test holds it to."""
+
+    method: str
+    pattern: str
+    view: View
+    permission: str | None
+    scope: str | None
+    public: bool
+    plugin_only: bool
+    body: validation.Schema | None
+    query: Mapping[str, validation.Schema]
+    body_limit: int
+    takes: tuple[str, ...]
+    aws_calls: int
+
+
+class Request:
+    """One request, read lazily: a view that asks for no body pays for no parsing."""
+
+    def __init__(self, event: dict[str, Any], route: Route, path_parameters: dict[str, str], request_id: str) -> None:
+        self._event = event
+        self.route = route
+        self.path = path_of(event)
+        self.path_parameters = path_parameters
+        self.id = request_id
+        self._caller: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks. On a public route only after :meth:`identify` found somebody."""
+        if self._caller is None:
+            raise Unauthenticated()
+        return self._caller
+
+    def identify(self) -> Caller | None:
+        """Look the bearer token up; one GetItem. None without a token; raises Unauthenticated for one that is not (any more) valid."""
+        scheme, _, token = (self.header("authorization") or "").partition(" ")
+        if not scheme:
+            return None
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("The Authorization header must be 'Bearer <token>'")
+        self._caller = accounts.caller_of(token.strip())
+        return self._caller
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in (self._event.get("headers") or {}).items()}
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name)
+
+    @cached_property
+    def raw_body(self) -> bytes:
+        body = self._event.get("body") or ""
+        return base64.b64decode(body) if self._event.get("isBase64Encoded") else body.encode()
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON body, checked against the route's schema."""
+        if len(self.raw_body) > self.route.body_limit:
+            raise PayloadTooLarge(
+                f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}", limit_bytes=self.route.body_limit
+            )
+        media_type = (self.header("content-type") or "application/json").partition(";")[0].strip().lower()
+        if media_type not in self.route.takes:
+            raise ValidationError({"body": [f"Content-Type must be {' or '.join(self.route.takes)}, not {media_type}"]})
+        if media_type != "application/json":
+            # The view reads what is not JSON from raw_body itself.
+            return {}
+        try:
+            value = json.loads(self.raw_body or b"{}", parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ValidationError({"body": [f"The body is not valid JSON: {error}"]}) from error
+        if self.route.body is not None:
+            validation.check(self.route.body, value)
+        return value
+
+    @cached_property
+    def query(self) -> dict[str, Any]:
+        """The declared query parameters, converted and checked, with their defaults. Undeclared ones are passed over."""
+        given = self._event.get("multiValueQueryStringParameters") or {}
+        values: dict[str, Any] = {}
+        faults: dict[str, list[str]] = {}
+        for name, schema in self.route.query.items():
+            texts = given.get(name)
+            if not texts or texts[-1] == "":
+                values[name] = schema.get("default")
+                continue
+            value = _converted(texts[-1], schema)
+            found = validation.faults_of(schema, value)
+            if found:
+                faults[name] = [sentence for sentences in found.values() for sentence in sentences]
+            values[name] = value
+        if faults:
+            raise ValidationError(faults)
+        return values
+
+    @cached_property
+    def raw_query(self) -> dict[str, list[str]]:
+        """All query parameters as they came: for links that keep them, and for plugins' own endpoints."""
+        return dict(self._event.get("multiValueQueryStringParameters") or {})
+
+    @property
+    def source_ip(self) -> str:
+        return str((self._event.get("requestContext") or {}).get("identity", {}).get("sourceIp", ""))
+
+
+class Routes:
+    """The routes of one resource; ``app.py`` registers them all.
+
+    ``permission``: what a person must have (None: being signed in is enough).
+    ``scope``: what a plugin's token, or a personal token with scopes, must have; None keeps such tokens out, unless they have ``admin``.
+    ``public``: no token needed. ``plugin_only``: a plugin's token needed.
+    ``aws_calls``: at most so many AWS calls, the token's included.
+    """
+
+    def __init__(self) -> None:
+        self.declared: list[Route] = []
+
+    def _declare(self, method: str, pattern: str, **rule: Any) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            self.declared.append(
+                Route(
+                    method=method,
+                    pattern=BASE_PATH + pattern,
+                    view=view,
+                    permission=rule.get("permission"),
+                    scope=rule.get("scope"),
+                    public=rule.get("public", False),
+                    plugin_only=rule.get("plugin_only", False),
+                    body=rule.get("body"),
+                    query=rule.get("query", {}),
+                    body_limit=rule.get("body_limit", DEFAULT_BODY_LIMIT),
+                    takes=rule.get("takes", ("application/json",)),
+                    aws_calls=rule["aws_calls"],
+                )
+            )
+            return view
+
+        return declare
+
+    def get(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        return self._declare("GET", pattern, **rule)
+
+    def post(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        return self._declare("POST", pattern, **rule)
+
+    def put(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        return self._declare("PUT", pattern, **rule)
+
+    def patch(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        return self._declare("PATCH", pattern, **rule)
+
+    def delete(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        return self._declare("DELETE", pattern, **rule)
+
+
+class Api(Chalice):
+    """The Chalice app, with our own matching of paths in front of it and the envelope around it."""
+
+    def __init__(self, app_name: str) -> None:
+        super().__init__(app_name=app_name)
+        self.declared: dict[str, dict[str, Route]] = {}
+        self._matcher = PathMatcher()
+
+    def include(self, routes: Routes) -> None:
+        for route in routes.declared:
+            methods = self.declared.setdefault(route.pattern, {})
+            if route.method in methods:
+                raise ValueError(f"{route.method} {route.pattern} is declared twice")
+            methods[route.method] = route
+            self._matcher.add(route.pattern)
+            # Chalice has no greedy parameters: {path+} is {path} to it.
+            self.route(
+                route.pattern.replace("+}", "}"),
+                methods=[route.method],
+                content_types=["*/*"],
+                name=f"{route.method} {route.pattern}",
+            )(self._view_of(route))
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        request_id = str((event.get("requestContext") or {}).get("requestId") or ids.text("req"))
+        try:
+            pattern, parameters = self._matcher.match(path_of(event)) or _raise(NotFound(path=path_of(event)))
+            methods = self.declared[pattern]
+            method = str(event.get("httpMethod", "")).upper()
+            if method not in methods:
+                allowed = ", ".join(sorted(methods))
+                raise MethodNotAllowed(f"This path takes {allowed}, not {method}", allowed=sorted(methods))
+        except StreamSpaceError as error:
+            return error_response(error, request_id).to_dict()
+        event = {
+            **event,
+            "resource": pattern.replace("+}", "}"),
+            "pathParameters": parameters,
+            "requestContext": {
+                **(event.get("requestContext") or {}),
+                "resourcePath": pattern.replace("+}", "}"),
+                "httpMethod": method,
+                "requestId": request_id,
+            },
+        }
+        return super().__call__(event, context)
+
+    def _view_of(self, route: Route) -> Callable[..., Response]:
+        def view(**_: str) -> Response:
+            current = self.current_request
+            assert current is not None, "Chalice sets it before it calls a view"
+            event = current.to_original_event()
+            request_id = event["requestContext"]["requestId"]
+            # Decoded by our matcher, once; what Chalice passes was decoded once more.
+            path_parameters = event["pathParameters"] or {}
+            request = Request(event, route, path_parameters, request_id)
+            try:
+                _admit(request)
+                return response(route.view(request, **path_parameters), request_id)
+            except StreamSpaceError as error:
+                return error_response(error, request_id)
+            except Exception:  # noqa: BLE001 the one place that answers for the unexpected
+                log.logger().exception("unexpected failure", extra={"request_id": request_id, "route": route.pattern})
+                return error_response(StreamSpaceError(f"Something went wrong on our side; quote the request id {request_id}"), request_id)
+
+        return view
+
+
+def _admit(request: Request) -> None:
+    """Raises Unauthenticated, PermissionDenied or ValidationError; in that order, so that a stranger learns nothing of the body's rules."""
+    route = request.route
+    if not route.public:
+        # A public route looks the token up itself where it makes a difference: a stale one must not keep anybody from signing in.
+        caller = request.identify()
+        if caller is None:
+            raise Unauthenticated()
+        _permit(route, caller)
+    if route.query:
+        _ = request.query
+    if route.body is not None:
+        _ = request.body
+
+
+def _permit(route: Route, caller: Caller) -> None:
+    if route.plugin_only and not caller.is_plugin:
+        raise PermissionDenied("Only a plugin's own token may call this")
+    if caller.scopes is not None and not route.plugin_only:
+        needed = route.scope or "admin"
+        if not caller.has_scope(needed) and not caller.has_scope("admin"):
+            raise PermissionDenied(f"This needs the scope '{needed}', which the token does not have", scope=needed)
+    if route.permission is not None:
+        caller.require(route.permission)
+
+
+def response(reply: Reply, request_id: str) -> Response:
+    """The documented envelope around a view's reply."""
+    headers: dict[str, str | list[str]] = {"X-Request-Id": request_id, "Cache-Control": "no-store", **reply.headers}
+    if reply.text is not None:
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        return Response(reply.text, headers=headers, status_code=reply.status)
+    body: dict[str, Any] = {"success": True, "data": reply.data}
+    if reply.message is not None:
+        body["message"] = reply.message
+    body["meta"] = {"timestamp": clock.rfc3339(clock.now()), **reply.meta}
+    if reply.links is not None:
+        body["links"] = reply.links
+    return Response(json.dumps(body), headers={"Content-Type": "application/json", **headers}, status_code=reply.status)
+
+
+def error_response(error: StreamSpaceError, request_id: str) -> Response:
+    """The documented error envelope."""
+    body = {
+        "success": False,
+        "error": {"code": error.code, "message": error.message, "details": error.details},
+        "meta": {"timestamp": clock.rfc3339(clock.now()), "request_id": request_id},
+    }
+    headers: dict[str, str | list[str]] = {
+        "Content-Type": "application/json",
+        "X-Request-Id": request_id,
+        "Cache-Control": "no-store",
+    }
+    if error.status == Unauthenticated.status:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.details.get("allowed", METHODS))
+    if "retry_after_s" in error.details:
+        headers["Retry-After"] = str(error.details["retry_after_s"])
+    return Response(json.dumps(body), headers=headers, status_code=error.status)
+
+
+def page_meta(page: Page[Any]) -> dict[str, Any]:
+    """The ``meta`` of a page. Source: REST, Paginated Response."""
+    return {
+        "current_page": page.number,
+        "per_page": page.size,
+        "total": page.total,
+        "total_pages": page.total_pages,
+        "from": page.first_position,
+        "to": page.last_position,
+    }
+
+
+def page_links(request: Request, page: Page[Any]) -> dict[str, str | None]:
+    """First, last, previous and next page, with the request's other parameters kept."""
+    from urllib.parse import urlencode
+
+    def link(number: int) -> str:
+        kept = [(name, value) for name, values in request.raw_query.items() if name != "page" for value in values]
+        return f"{request.path}?{urlencode([*kept, ('page', number)])}"
+
+    return {
+        "first": link(1),
+        "last": link(page.total_pages),
+        "prev": link(min(page.number - 1, page.total_pages)) if page.number > 1 else None,
+        "next": link(page.number + 1) if page.number < page.total_pages else None,
+    }
+
+
+def _converted(text: str, schema: validation.Schema) -> Any:
+    """A query parameter's text as the type that its schema asks for; left as text where it is not one, for validation to refuse."""
+    kind = schema.get("type")
+    if kind == "integer" and text.lstrip("-").isdigit() and len(text) < 20:
+        return int(text)
+    if kind == "boolean" and text.lower() in _TRUE + _FALSE:
+        return text.lower() in _TRUE
+    return text
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _raise(error: StreamSpaceError) -> Any:
+    raise error

@@ -1,0 +1,94 @@
+"""Installing, uninstalling and switching plugins on and off: REST §5, §6, §7, §9, and the jobs behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import jobs, plugins
+from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.views import jobs as views
+from chalicelib.jobs import Job
+
+routes = Routes()
+
+# API Gateway passes 10 MB on, but a Lambda event holds 6 MB.
+_LARGEST_UPLOAD = 5_500_000
+
+_INSTALL = {
+    "type": "object",
+    "properties": {
+        "source": {"enum": ["marketplace", "upload"]},
+        "slug": {"type": "string", "minLength": 1, "maxLength": 63},
+        "version": {"type": "string", "minLength": 1, "maxLength": 64},
+        "package": {"type": "string", "minLength": 1},
+        "activate": {"type": "boolean"},
+    },
+    "required": ["source"],
+    "additionalProperties": False,
+    "allOf": [
+        {"if": {"properties": {"source": {"const": "marketplace"}}}, "then": {"required": ["slug"]}},
+        {"if": {"properties": {"source": {"const": "upload"}}}, "then": {"required": ["package"]}},
+    ],
+}
+
+
+@routes.post("/admin/plugins/install", permission="plugins.install", body=_INSTALL, body_limit=_LARGEST_UPLOAD, aws_calls=40)
+def install(request: Request) -> Reply:
+    """REST §7. 200 when done within 20 s, else 202. 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID,
+    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
+    job = jobs.start_install(request.body, actor=request.caller.actor)
+    return _answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
+
+
+@routes.delete(
+    "/admin/plugins/{slug}",
+    permission="plugins.uninstall",
+    query={"keep_data": {"type": "boolean", "default": False}, "backup": {"type": "boolean", "default": True}},
+    aws_calls=40,
+)
+def uninstall(request: Request, slug: str) -> Reply:
+    """REST §9. 200 when done within 20 s, else 202. 404 PLUGIN_NOT_FOUND, 403 PLUGIN_IS_CORE, 422 HAS_DEPENDENTS."""
+    query = request.query
+    job = jobs.start_uninstall(slug, keep_data=query["keep_data"], backup=query["backup"], actor=request.caller.actor)
+    return _answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
+
+
+@routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", aws_calls=30)
+def activate(request: Request, slug: str) -> Reply:
+    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, 422 DEPENDENCIES_NOT_MET, 422 PLUGIN_FAILED_TO_LOAD, 404 PLUGIN_NOT_FOUND."""
+    plugin = plugins.activate(slug, by=request.caller)
+    return Reply(views.activation(plugin), message="Plugin activated successfully")
+
+
+@routes.post("/admin/plugins/{slug}/deactivate", permission="plugins.activate", aws_calls=30)
+def deactivate(request: Request, slug: str) -> Reply:
+    """REST §6. 409 PLUGIN_NOT_ACTIVE, 422 HAS_DEPENDENTS, 403 PLUGIN_IS_CORE, 404 PLUGIN_NOT_FOUND."""
+    plugin = plugins.deactivate(slug, by=request.caller)
+    return Reply(views.deactivation(plugin), message="Plugin deactivated successfully")
+
+
+@routes.get("/admin/jobs/{job_id}", permission="plugins.view", aws_calls=2)
+def job_record(request: Request, job_id: str) -> Reply:
+    """404 JOB_NOT_FOUND."""
+    return Reply(views.job(jobs.get(job_id)))
+
+
+@routes.get("/admin/plugins/install/{job_id}/progress", permission="plugins.view", aws_calls=60)
+def progress(request: Request, job_id: str) -> Reply:
+    """REST §7, progress. Waits up to 20 s for news and returns it; the client reconnects with Last-Event-ID. 404 JOB_NOT_FOUND."""
+    news = jobs.wait_for_news(job_id, request.header("last-event-id") or "")
+    return Reply(text=views.event_stream(news), headers={"Content-Type": "text/event-stream; charset=utf-8"})
+
+
+def _answer(request: Request, job: Job, done: str, failure: type[jobs.InstallationFailed] | type[jobs.UninstallationFailed]) -> Reply:
+    wants_no_wait = "respond-async" in (request.header("prefer") or "")
+    if not wants_no_wait:
+        job = jobs.wait_for_end(job.id)
+    if job.status == jobs.SUCCEEDED:
+        return Reply({**job.made["result"], "job_id": job.id}, message=done)
+    if job.has_ended:
+        error: dict[str, Any] = job.error or {}
+        raise failure(error.get("message"), job_id=job.id, step=error.get("step"), cause=error, left=job.left)
+    # Source of Prefer and its echo: RFC 7240 §4.1
+    applied = {"Preference-Applied": "respond-async"} if wants_no_wait else {}
+    return Reply(views.started(job), status=202, message="Still working; follow the job", headers=applied)

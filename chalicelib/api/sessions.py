@@ -1,0 +1,115 @@
+"""``/sessions``, and what of ``/users`` lies with sessions. Source: plugin API, Session API; deleteUser()."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import sessions
+from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.views import sessions as views
+from chalicelib.sessions import session_object
+
+routes = Routes()
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 253}
+_STATE = {"type": "string", "enum": list(sessions.STATES)}
+_AMOUNT = {"type": "string", "minLength": 1, "maxLength": 64}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_RESOURCES = {"type": "object", "additionalProperties": False, "properties": {"memory": _AMOUNT, "cpu": _AMOUNT}}
+
+# Whether a quantity is one, and what Kubernetes takes as a name, the domain says: in better sentences than a pattern can.
+CREATE_SESSION = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["user", "template"],
+    "properties": {
+        "user": _NAME,
+        "template": _NAME,
+        "state": _STATE | {"default": "running"},
+        "resources": _RESOURCES,
+        "persistentHome": {"type": "boolean", "default": True},
+        "idleTimeout": _AMOUNT | {"default": "30m"},
+        "maxSessionDuration": _AMOUNT | {"default": "8h"},
+        "env": _TEXTS,
+        "labels": _TEXTS,
+    },
+}
+UPDATE_SESSION = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {"state": _STATE, "resources": _RESOURCES, "idleTimeout": _AMOUNT, "labels": _TEXTS},
+}
+_PAGE: dict[str, Any] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": sessions.MOST_AT_ONCE, "default": sessions.DEFAULT_LIMIT},
+    "offset": {"type": "integer", "minimum": 0, "maximum": sessions.DEEPEST_OFFSET, "default": 0},
+    "cursor": {"type": "string", "maxLength": 1000},
+}
+_BODY_LIMIT = 128 * 1024
+
+
+@routes.get("/sessions", scope="read:sessions", query={"user": _NAME, "state": _STATE, "template": _NAME, **_PAGE}, aws_calls=2)
+def list_sessions(request: Request) -> Reply:
+    """getSessions(). Oldest first; ``meta.next_cursor`` (null at the end) goes on where this page ends. 422 VALIDATION_ERROR."""
+    found = sessions.list_sessions(by=request.caller, **request.query)
+    return Reply(views.sessions(found.sessions), meta={"next_cursor": found.next_cursor})
+
+
+# Token, user, template with capacity, transaction; a second transaction when the plain id is taken.
+@routes.post("/sessions", scope="write:sessions", body=CREATE_SESSION, body_limit=_BODY_LIMIT, aws_calls=5)
+def create_session(request: Request) -> Reply:
+    """createSession(). 404 USER_NOT_FOUND, TEMPLATE_NOT_FOUND; 403 QUOTA_EXCEEDED; 503 INSUFFICIENT_RESOURCES; 422 VALIDATION_ERROR."""
+    return Reply(session_object(sessions.create_session(request.body, by=request.caller)), status=201)
+
+
+@routes.get("/sessions/{id}", scope="read:sessions", aws_calls=2)
+def get_session(request: Request, id: str) -> Reply:
+    """getSession(). 404 SESSION_NOT_FOUND."""
+    return Reply(session_object(sessions.get_session(id, by=request.caller)))
+
+
+# Token, session with capacity, transaction; the user too when the session wakes or grows.
+@routes.patch("/sessions/{id}", scope="write:sessions", body=UPDATE_SESSION, body_limit=_BODY_LIMIT, aws_calls=4)
+def update_session(request: Request, id: str) -> Reply:
+    """updateSession(). 404 SESSION_NOT_FOUND; 409 INVALID_STATE_TRANSITION; 403 QUOTA_EXCEEDED; 503 INSUFFICIENT_RESOURCES; 422
+    VALIDATION_ERROR."""
+    return Reply(session_object(sessions.update_session(id, request.body, by=request.caller)))
+
+
+@routes.delete("/sessions/{id}", scope="write:sessions", aws_calls=3)
+def delete_session(request: Request, id: str) -> Reply:
+    """deleteSession(). 404 SESSION_NOT_FOUND."""
+    sessions.delete_session(id, by=request.caller)
+    return Reply(message="Session deleted")
+
+
+@routes.post("/sessions/{id}/activity", scope="write:sessions", aws_calls=3)
+def record_activity(request: Request, id: str) -> Reply:
+    """Somebody uses the session: its idle time begins again. 404 SESSION_NOT_FOUND."""
+    return Reply(session_object(sessions.record_activity(id, by=request.caller)))
+
+
+@routes.get("/users/{username}/sessions", scope="read:sessions", aws_calls=3)
+def user_sessions(request: Request, username: str) -> Reply:
+    """getUserSessions(). 404 USER_NOT_FOUND."""
+    return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
+
+
+# For a user without sessions: token, user, closing, list, counters; then the user's tokens twice, the row read and deleted.
+# Each session adds two.
+@routes.delete(
+    "/users/{username}",
+    permission="users.manage",
+    scope="write:users",
+    query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
+    aws_calls=9,
+)
+def delete_user(request: Request, username: str) -> Reply:
+    """deleteUser(). 404 USER_NOT_FOUND; 422 VALIDATION_ERROR for a home without its sessions."""
+    sessions.remove_user(
+        username,
+        delete_sessions=request.query["deleteSessions"],
+        delete_storage=request.query["deleteStorage"],
+        by=request.caller,
+    )
+    return Reply(message="User deleted")

@@ -1,0 +1,90 @@
+"""The root of the error tree, and the errors that belong to no part of the domain.
+
+    StreamSpaceError                 code, status, message, details
+    ├── Unauthenticated              401
+    ├── PermissionDenied             403
+    ├── NotFound                     404   (each part of the domain has its own subclasses)
+    ├── MethodNotAllowed             405
+    ├── Conflict                     409
+    │   └── ConcurrentChange         409   somebody else wrote first; use cases try again
+    ├── PayloadTooLarge              413
+    ├── ValidationError              422   details: field -> list of sentences
+    └── ServiceUnavailable           503
+
+The HTTP edge turns a leaf into the documented envelope; the SDKs turn it back into a class of the same name. A part of the domain
+keeps its errors in its own ``errors.py``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class StreamSpaceError(Exception):
+    """Something that a caller can be told: a stable code, an HTTP status, a sentence, and details that help to mend it."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+    message: str = "Something went wrong"
+
+    def __init__(self, message: str | None = None, /, **details: Any) -> None:
+        self.message = message or type(self).message
+        self.details: dict[str, Any] = details
+        super().__init__(self.message)
+
+
+class Unauthenticated(StreamSpaceError):
+    code, status = "UNAUTHENTICATED", 401
+    message = "Sign in first: send 'Authorization: Bearer <token>' with a valid token"
+
+
+class PermissionDenied(StreamSpaceError):
+    code, status = "PERMISSION_DENIED", 403
+    message = "You are not allowed to do this"
+
+
+class NotFound(StreamSpaceError):
+    code, status = "NOT_FOUND", 404
+    message = "There is nothing at this path"
+
+
+class MethodNotAllowed(StreamSpaceError):
+    code, status = "METHOD_NOT_ALLOWED", 405
+    message = "This path does not take that method"
+
+
+class Conflict(StreamSpaceError):
+    code, status = "CONFLICT", 409
+    message = "The request conflicts with the present state"
+
+
+class ConcurrentChange(Conflict):
+    """A conditional write lost against another one. Use cases read again and try again; a caller sees it only after several losses."""
+
+    code = "CONCURRENT_CHANGE"
+    message = "Somebody else changed this at the same moment; try again"
+
+
+class OperationInProgress(Conflict):
+    code = "OPERATION_IN_PROGRESS"
+    message = "Another operation on this is still running"
+
+
+class PayloadTooLarge(StreamSpaceError):
+    code, status = "PAYLOAD_TOO_LARGE", 413
+    message = "The body is too large"
+
+
+class ValidationError(StreamSpaceError):
+    """``details`` maps each faulty field (dotted path; ``body`` for the whole) to its sentences. Source: REST §4, Validation Errors."""
+
+    code, status = "VALIDATION_ERROR", 422
+    message = "The given data was invalid"
+
+    def __init__(self, faults: Mapping[str, list[str]], message: str | None = None) -> None:
+        super().__init__(message)
+        self.details = dict(faults)
+
+
+class ServiceUnavailable(StreamSpaceError):
+    code, status = "SERVICE_UNAVAILABLE", 503
+    message = "A service that this needs is away; try again shortly"

@@ -1,0 +1,50 @@
+"""What every table model shares: where the table is, and how a lost condition is recognised.
+
+The model's ``Meta`` names an environment variable, not a table, so that importing a model touches neither environment nor AWS::
+
+    class UserRow(Model):
+        class Meta(TableMeta):
+            table_name = table("ACCOUNTS_TABLE")
+"""
+
+import os
+from typing import Any
+
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.core.config import setting
+
+
+class _FromEnvironment:
+    """A class attribute whose value is asked for each time that it is read."""
+
+    def __init__(self, read: Any) -> None:
+        self._read = read
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._read()
+
+
+def table(variable: str) -> Any:
+    """The table whose name is in ``STREAMSPACE_{variable}``."""
+    return _FromEnvironment(lambda: setting(variable))
+
+
+class TableMeta:
+    """Region and endpoint as the SDKs find them; time-outs short, because the table is in the same region."""
+
+    region = _FromEnvironment(lambda: os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
+    host = _FromEnvironment(lambda: os.environ.get("AWS_ENDPOINT_URL") or None)
+    connect_timeout_seconds = 2
+    read_timeout_seconds = 5
+    max_retry_attempts = 3
+    max_pool_connections = 10
+    extra_headers = None
+    aws_access_key_id = None
+    aws_secret_access_key = None
+    aws_session_token = None
+
+
+def condition_failed(error: PynamoDBException) -> bool:
+    """Whether a single write was refused because its condition did not hold."""
+    return getattr(error, "cause_response_code", None) == "ConditionalCheckFailedException"

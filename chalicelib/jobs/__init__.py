@@ -1,0 +1,42 @@
+"""Jobs: installing and uninstalling, as steps with a way back each, driven by Step Functions.
+
+Promises
+    One job at a time on a plugin.
+    A job ends ``succeeded``, or ``failed`` with nothing left over, or ``stuck`` and says what is left. See ``saga``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.jobs import steps
+from chalicelib.jobs.errors import InstallationFailed, UninstallationFailed
+from chalicelib.jobs.install import INSTALL
+from chalicelib.jobs.records import FAILED, STUCK, SUCCEEDED, Job, News, get
+from chalicelib.jobs.service import start_install, start_uninstall, wait_for_end, wait_for_news
+from chalicelib.jobs.uninstall import UNINSTALL
+
+SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL)}
+
+
+def run_step(payload: dict[str, Any]) -> None:
+    """What a Lambda task of a state machine does."""
+    steps.run(SAGAS, payload)
+
+
+__all__ = [
+    "FAILED",
+    "SAGAS",
+    "STUCK",
+    "SUCCEEDED",
+    "InstallationFailed",
+    "Job",
+    "News",
+    "UninstallationFailed",
+    "get",
+    "run_step",
+    "start_install",
+    "start_uninstall",
+    "wait_for_end",
+    "wait_for_news",
+]

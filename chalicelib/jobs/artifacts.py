@@ -1,0 +1,58 @@
+"""What jobs keep in the packages bucket: packages, code bundles, published assets, uploads and backups."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping
+
+from chalicelib.core import aws, config
+
+_ASSETS = ("assets/", "ui/")
+
+
+def package_key(slug: str, version: str) -> str:
+    return f"packages/{slug}/{version}.zip"
+
+
+def code_key(slug: str, version: str) -> str:
+    return f"code/{slug}/{version}.zip"
+
+
+def put(key: str, content: bytes, content_type: str = "application/zip") -> None:
+    aws.client("s3").put_object(Bucket=_bucket(), Key=key, Body=content, ContentType=content_type)
+
+
+def get(key: str) -> bytes:
+    return aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()
+
+
+def delete(key: str) -> None:
+    """Deleting what is not there is a success, in S3 as here."""
+    aws.client("s3").delete_object(Bucket=_bucket(), Key=key)
+
+
+def publish_assets(slug: str, files: Mapping[str, bytes]) -> int:
+    """Put the package's assets and UI components where ``/plugins/{slug}/…`` is served from; how many."""
+    chosen = {path: content for path, content in files.items() if path.startswith(_ASSETS)}
+    for path, content in chosen.items():
+        put(f"assets/{slug}/{path.removeprefix('assets/')}", content, mimetypes.guess_type(path)[0] or "application/octet-stream")
+    return len(chosen)
+
+
+def delete_assets(slug: str) -> None:
+    delete_all(f"assets/{slug}/")
+
+
+def delete_all(prefix: str) -> int:
+    """Remove every object under ``prefix``; how many."""
+    s3 = aws.client("s3")
+    count = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
+        for found in page.get("Contents", []):
+            s3.delete_object(Bucket=_bucket(), Key=found["Key"])
+            count += 1
+    return count
+
+
+def _bucket() -> str:
+    return config.setting("PACKAGES_BUCKET")

@@ -1,0 +1,22 @@
+"""What can go wrong with a job, as a caller sees it."""
+
+from chalicelib.core.errors import NotFound, OperationInProgress, StreamSpaceError
+
+
+class JobNotFound(NotFound):
+    code = "JOB_NOT_FOUND"
+    message = "There is no such job"
+
+
+class PluginBusy(OperationInProgress):
+    message = "Another job is still working on this plugin"
+
+
+class InstallationFailed(StreamSpaceError):
+    code, status = "INSTALLATION_FAILED", 500
+    message = "Plugin installation failed"
+
+
+class UninstallationFailed(StreamSpaceError):
+    code, status = "UNINSTALLATION_FAILED", 500
+    message = "Plugin could not be removed"

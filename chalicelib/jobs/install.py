@@ -1,0 +1,250 @@
+"""Installing a plugin, with the plugins that it needs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from chalicelib import accounts, marketplace, plugins, runtime
+from chalicelib.core import clock, config, ids
+from chalicelib.core.errors import ValidationError
+from chalicelib.events import retried, unit_of_work
+from chalicelib.jobs import artifacts, records
+from chalicelib.jobs.records import Job
+from chalicelib.jobs.saga import Saga, Step
+from chalicelib.plugins import InstalledPlugin, Package
+from chalicelib.runtime.provisioning import Code
+
+
+def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> dict[str, Any]:
+    """What the job will do, decided before it starts: which release of which plugin, dependencies first.
+
+    Raises: PluginNotFound, DependencyConflict, MarketplaceUnavailable.
+    """
+    installed = plugins.all_installed()
+    plugins.refuse_installed(slug, installed)
+    _, release = marketplace.find_release(slug, version)
+    plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
+    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    return {
+        "source": "marketplace",
+        "slug": slug,
+        "version": release.version,
+        "activate": activate,
+        "dependencies": needed,
+        # Those that are installed but switched off are switched on with it; nothing else is done to them.
+        "locks": [slug, *(one["slug"] for one in needed)],
+    }
+
+
+def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
+    """The package waits in the bucket for its job. Raises ValidationError, PackageInvalid and what :func:`plan_from_marketplace` raises."""
+    try:
+        archive = base64.b64decode(package_base64, validate=True)
+    except binascii.Error as error:
+        raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
+    package = plugins.read_package(archive)
+    installed = plugins.all_installed()
+    slug = package.manifest.slug
+    plugins.require_system(package.manifest)
+    plugins.refuse_installed(slug, installed)
+    wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
+    needed: list[dict[str, str]] = []
+    if wanted:
+        plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
+        needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
+    key = f"uploads/{ids.text('upload')}.zip"
+    artifacts.put(key, archive)
+    return {
+        "source": "upload",
+        "upload_key": key,
+        "slug": slug,
+        "version": package.manifest.version,
+        "activate": activate,
+        "dependencies": needed,
+        "locks": [slug, *(one["slug"] for one in needed)],
+    }
+
+
+# ── The steps. Each works on one plugin of the job: the one that was asked for, or a dependency. ─────────────────────────────────────
+
+
+def fetch_package(job: Job) -> dict[str, Any]:
+    if job.request["source"] == "upload":
+        archive = artifacts.get(job.request["upload_key"])
+    else:
+        _, release = marketplace.find_release(job.slug, job.request["version"])
+        archive = marketplace.download(release)
+    artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
+    return {"size_bytes": len(archive)}
+
+
+def discard_package(job: Job) -> None:
+    artifacts.delete(artifacts.package_key(job.slug, job.request["version"]))
+    if job.request["source"] == "upload":
+        artifacts.delete(job.request["upload_key"])
+
+
+def unpack(job: Job) -> dict[str, Any]:
+    package = _package(job)
+    artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.code_bundle(package))
+    published = artifacts.publish_assets(job.slug, package.files)
+    return {"assets": published}
+
+
+def discard_code(job: Job) -> None:
+    artifacts.delete(artifacts.code_key(job.slug, job.request["version"]))
+    artifacts.delete_assets(job.slug)
+
+
+def install_dependencies(job: Job) -> dict[str, Any]:
+    """Each missing dependency is installed and switched on by the same steps, in order; each of its steps has its own journal entry."""
+    names = []
+    for number, needed in enumerate(job.request["dependencies"]):
+        part = _part(job, needed)
+        message = f"Installing {needed['slug']}…"
+        records.tell(job.id, "progress", {"step": "dependencies", "progress": INSTALL["dependencies"].progress, "message": message})
+        for position, step in enumerate(_PARTS):
+            records.journal(job.id, _part_order(number, position, step))
+            part.made[step.name] = step.act(part) or {}
+        names.append(needed["slug"])
+    for slug in _inactive_requirements(job):
+        plugins.switch_on(plugins.get(slug), job.actor)
+    return {"installed": names}
+
+
+def remove_dependencies(job: Job) -> None:
+    """Only what this job installed, last first."""
+    for entry in reversed(records.began(job.id, "dependencies/")):
+        _, number, _, name = entry.split("/")
+        part = _part(job, job.request["dependencies"][int(number)])
+        undo = next(step for step in _PARTS if step.name == name).undo
+        if undo is not None:
+            undo(part)
+        records.strike(job.id, entry)
+
+
+def provision(job: Job) -> dict[str, Any]:
+    role_arn = runtime.provisioning.create_role(job.slug)
+    queue_url = runtime.provisioning.create_queue(job.slug)
+    code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
+    function_arn = runtime.provisioning.create_function(job.slug, _package(job).manifest.runtime, code, role_arn, _environment(job.slug))
+    runtime.provisioning.create_mapping(job.slug, queue_url)
+    return {"function": function_arn}
+
+
+def deprovision(job: Job) -> None:
+    runtime.provisioning.delete_function(job.slug)
+    runtime.provisioning.delete_queue(job.slug)
+    runtime.provisioning.delete_role(job.slug)
+
+
+@retried
+def register(job: Job) -> dict[str, Any]:
+    if plugins.find(job.slug) is not None:
+        # This step was here before, and its worker died after the transaction.
+        return {}
+    package = _package(job)
+    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
+    with unit_of_work(job.actor) as work:
+        row = plugins.add(work, plugin)
+        work.emit("plugin.installed", row, {"plugin": plugin.summary()})
+    return {"permissions": len(package.manifest.contributes.get("permissions", []))}
+
+
+@retried
+def unregister(job: Job) -> None:
+    plugin = plugins.find(job.slug)
+    if plugin is not None:
+        with unit_of_work(job.actor) as work:
+            row = plugins.remove(work, plugin)
+            runtime.active.remove(work, job.slug)
+            work.emit("plugin.uninstalled", row, {"plugin": plugin.summary(), "reason": f"the job {job.id} was rolled back"})
+    plugins.forget_settings(job.slug)
+    runtime.storage.forget(job.slug)
+
+
+def switch_on(job: Job) -> dict[str, Any]:
+    plugin = plugins.get(job.slug)
+    if job.request["activate"] and plugin.status != "active":
+        plugin = plugins.switch_on(plugin, job.actor)
+    return {"plugin": {**plugin.summary(), "status": plugin.status}}
+
+
+def switch_off(job: Job) -> None:
+    plugin = plugins.find(job.slug)
+    if plugin is not None:
+        plugins.switch_off(job.slug, job.actor)
+    # A load that was killed half-way left a token, and perhaps schedules.
+    accounts.revoke_plugin_token(job.slug)
+    contributes = plugin.manifest.contributes if plugin else {}
+    tasks = contributes.get("scheduled_tasks") or []
+    runtime.schedules.delete(job.slug, [task["name"] for task in tasks])
+
+
+def conclude(job: Job) -> dict[str, Any]:
+    """The document's answer. The upload has served. Source: REST §7."""
+    if job.request["source"] == "upload":
+        artifacts.delete(job.request["upload_key"])
+    return {
+        "plugin": job.made["activating"]["plugin"],
+        "installation": {
+            "dependencies_installed": job.made["dependencies"]["installed"],
+            "migrations_run": 0,
+            "permissions_registered": job.made["registering"].get("permissions", 0),
+            "assets_published": bool(job.made["extracting"]["assets"]),
+        },
+    }
+
+
+_FETCH = Step("downloading", fetch_package, discard_package, progress=25, message="Downloading plugin…")
+_UNPACK = Step("extracting", unpack, discard_code, progress=40, message="Checking and extracting files…")
+_PROVISION = Step("provisioning", provision, deprovision, progress=75, message="Making its function and queue…")
+_REGISTER = Step("registering", register, unregister, progress=85, message="Registering the plugin…")
+_SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
+_PARTS = (_FETCH, _UNPACK, _PROVISION, _REGISTER, _SWITCH_ON)
+
+INSTALL = Saga(
+    "install",
+    _FETCH,
+    _UNPACK,
+    Step("dependencies", install_dependencies, remove_dependencies, progress=55, message="Installing what it needs…"),
+    _PROVISION,
+    _REGISTER,
+    _SWITCH_ON,
+    Step("result", conclude, progress=99, message="Finishing…"),
+)
+
+
+def _part(job: Job, needed: dict[str, str]) -> Job:
+    """The job as its steps see it while they work on a dependency."""
+    request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
+    return Job(job.id, job.kind, needed["slug"], job.actor, request)
+
+
+def _part_order(number: int, position: int, step: Step) -> str:
+    return f"dependencies/{number:03d}/{position}/{step.name}"
+
+
+def _environment(slug: str) -> dict[str, str]:
+    """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
+    platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
+    return {
+        "STREAMSPACE_API_URL": config.setting("API_URL"),
+        "STREAMSPACE_PLUGIN": slug,
+        "STREAMSPACE_VERSION": config.PLATFORM_VERSION,
+        "STREAMSPACE_CONFIG": json.dumps(platform),
+    }
+
+
+def _inactive_requirements(job: Job) -> list[str]:
+    if not job.request["activate"]:
+        return []
+    wanted = {one.slug for one in _package(job).manifest.dependencies if not one.is_optional}
+    return [plugin.slug for plugin in plugins.all_installed() if plugin.slug in wanted and plugin.status == "inactive"]
+
+
+def _package(job: Job) -> Package:
+    return plugins.read_package(artifacts.get(artifacts.package_key(job.slug, job.request["version"])))

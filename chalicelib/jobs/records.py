@@ -1,0 +1,150 @@
+"""The jobs table: job records, their journal and progress, and the locks that keep one job at a time on a plugin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DeleteError
+from pynamodb.models import Model
+
+from chalicelib.core import clock, ids
+from chalicelib.core.tables import TableMeta, condition_failed, table
+from chalicelib.events import Actor, unit_of_work
+from chalicelib.jobs.errors import JobNotFound, PluginBusy
+
+QUEUED, RUNNING, SUCCEEDED, FAILED, STUCK = "queued", "running", "succeeded", "failed", "stuck"
+ENDED = (SUCCEEDED, FAILED, STUCK)
+
+# Longer than a state machine may run, so that a lock never outlives its job by much and is never lost under one.
+_LOCK_S = 1200
+_KEPT_S = 30 * 24 * 3600
+
+
+class JobRow(Model):
+    """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it). ``pk`` LOCK#{slug}: sk
+    LOCK."""
+
+    class Meta(TableMeta):
+        table_name = table("JOBS_TABLE")
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    # One text with everything that is not part of a condition: it is always read and written whole.
+    body = UnicodeAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    job_id = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
+@dataclass
+class Job:
+    """One install or uninstall. ``request`` is what was asked, ``made`` what the steps returned (by step), ``error`` why it failed."""
+
+    id: str
+    kind: str
+    slug: str
+    actor: Actor
+    request: dict[str, Any]
+    status: str = QUEUED
+    step: str | None = None
+    progress: int = 0
+    made: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    left: list[str] = field(default_factory=list)
+    started_at: str = ""
+    ended_at: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    def save(self) -> None:
+        self.row().save()
+
+    def row(self) -> JobRow:
+        body = {name: value for name, value in vars(self).items() if name not in ("actor", "status")}
+        body["actor"] = vars(self.actor)
+        return JobRow(f"JOB#{self.id}", "RECORD", status=self.status, body=json.dumps(body), expires_at=_later(_KEPT_S))
+
+
+@dataclass(frozen=True)
+class News:
+    """One progress event: ``id`` orders them, ``event`` is progress, complete or failed."""
+
+    id: str
+    event: str
+    data: dict[str, Any]
+
+
+def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str]) -> Job:
+    """A new job, with the locks on all plugins that it will touch. Raises PluginBusy, naming the plugin, and writes nothing."""
+    job = Job(ids.text("job"), kind, slug, actor, request, started_at=clock.rfc3339(clock.now()))
+    now_s = int(clock.timestamp())
+    free = JobRow.pk.does_not_exist() | (JobRow.expires_at < now_s)
+    with unit_of_work() as work:
+        for locked in sorted(set(locks)):
+            row = JobRow(f"LOCK#{locked}", "LOCK", job_id=job.id, expires_at=_later(_LOCK_S))
+            work.save(row, free, otherwise=PluginBusy(f"Another job is still working on '{locked}'", slug=locked))
+        work.save(job.row())
+    return job
+
+
+def get(job_id: str) -> Job:
+    """Raises JobNotFound. Costs one GetItem."""
+    try:
+        row = JobRow.get(f"JOB#{job_id}", "RECORD", consistent_read=True)
+    except JobRow.DoesNotExist:
+        raise JobNotFound(job_id=job_id) from None
+    body = json.loads(row.body)
+    return Job(**{**body, "actor": Actor(**body["actor"]), "status": row.status})
+
+
+def unlock(job_id: str, slugs: Iterable[str]) -> None:
+    """Give back the locks that this job holds; another job's are left alone."""
+    for slug in slugs:
+        try:
+            JobRow(f"LOCK#{slug}", "LOCK").delete(condition=JobRow.job_id == job_id)
+        except DeleteError as error:
+            if not condition_failed(error):
+                raise
+
+
+def journal(job_id: str, order: str) -> None:
+    """Write down that a step begins, before it acts. Doing so twice is harmless."""
+    JobRow(f"JOB#{job_id}", f"JOURNAL#{order}", expires_at=_later(_KEPT_S)).save()
+
+
+def strike(job_id: str, order: str) -> None:
+    """The step was undone: its journal entry goes."""
+    JobRow(f"JOB#{job_id}", f"JOURNAL#{order}").delete()
+
+
+def began(job_id: str, prefix: str = "") -> list[str]:
+    """The journal's entries that start with ``prefix``, oldest first. Key condition: pk, sk begins with JOURNAL#prefix."""
+    rows = JobRow.query(f"JOB#{job_id}", JobRow.sk.startswith(f"JOURNAL#{prefix}"), consistent_read=True)
+    return [row.sk.removeprefix("JOURNAL#") for row in rows]
+
+
+def tell(job_id: str, event: str, data: dict[str, Any]) -> None:
+    """Add a progress event."""
+    JobRow(
+        f"JOB#{job_id}", f"PROGRESS#{ids.number():016d}", body=json.dumps({"event": event, "data": data}), expires_at=_later(_KEPT_S)
+    ).save()
+
+
+def news(job_id: str, after: str = "") -> list[News]:
+    """Progress events after the one with that id, oldest first. Key condition: pk, sk between PROGRESS#after and the end."""
+    start, end = f"PROGRESS#{after}\x01" if after else "PROGRESS#", "PROGRESS#~"
+    found = []
+    for row in JobRow.query(f"JOB#{job_id}", JobRow.sk.between(start, end), consistent_read=True):
+        body = json.loads(row.body)
+        found.append(News(row.sk.removeprefix("PROGRESS#"), body["event"], body["data"]))
+    return found
+
+
+def _later(seconds: int) -> int:
+    return int(clock.timestamp()) + seconds

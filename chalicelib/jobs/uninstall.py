@@ -1,0 +1,94 @@
+"""Removing a plugin and everything that was made for it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from chalicelib import plugins, runtime
+from chalicelib.core import clock
+from chalicelib.events import retried, unit_of_work
+from chalicelib.jobs import artifacts
+from chalicelib.jobs.records import Job
+from chalicelib.jobs.saga import Saga, Step
+
+
+def plan(slug: str, *, keep_data: bool, backup: bool) -> dict[str, Any]:
+    """Raises PluginNotFound, PluginIsCore, HasDependents (with those that need it)."""
+    plugin = plugins.get(slug)
+    plugin.must_not_be_core()
+    plugins.refuse_while_needed(slug, plugins.all_installed(), to="uninstall")
+    return {"version": plugin.version, "keep_data": keep_data, "backup": backup, "locks": [slug]}
+
+
+def switch_off(job: Job) -> None:
+    if plugins.find(job.slug) is not None:
+        plugins.switch_off(job.slug, job.actor)
+
+
+def back_up(job: Job) -> dict[str, Any]:
+    """Package, settings (secrets stay encrypted) and stored data, in one zip."""
+    if not job.request["backup"] or plugins.find(job.slug) is None:
+        return {}
+    version = job.request["version"]
+    key = f"backups/plugins/{job.slug}-{version}-{job.started_at.replace(':', '')}.zip"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("package.zip", artifacts.get(artifacts.package_key(job.slug, version)))
+        archive.writestr("settings.json", json.dumps(plugins.stored_settings(job.slug)))
+        archive.writestr("storage.json", json.dumps(runtime.storage.dump(job.slug)))
+        about = {"slug": job.slug, "version": version, "made_at": clock.rfc3339(clock.now())}
+        archive.writestr("backup.json", json.dumps(about))
+    artifacts.put(key, content.getvalue())
+    return {"backup_path": f"/{key}"}
+
+
+def remove_resources(job: Job) -> None:
+    runtime.provisioning.delete_function(job.slug)
+    runtime.provisioning.delete_queue(job.slug)
+    runtime.provisioning.delete_role(job.slug)
+
+
+def remove_data(job: Job) -> dict[str, Any]:
+    keep_data = job.request["keep_data"]
+    runtime.storage.forget(job.slug, keep_data=keep_data)
+    if not keep_data:
+        plugins.forget_settings(job.slug)
+    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/"):
+        artifacts.delete_all(prefix)
+    return {"data_removed": not keep_data}
+
+
+@retried
+def unregister(job: Job) -> None:
+    plugin = plugins.find(job.slug)
+    if plugin is None:
+        return
+    with unit_of_work(job.actor) as work:
+        row = plugins.remove(work, plugin)
+        work.emit("plugin.uninstalled", row, {"plugin": plugin.summary()})
+
+
+def conclude(job: Job) -> dict[str, Any]:
+    """The document's answer. Source: REST §9."""
+    return {
+        "slug": job.slug,
+        "backup_path": job.made["backing-up"].get("backup_path"),
+        "data_removed": job.made["removing-data"]["data_removed"],
+        "tables_dropped": [],
+    }
+
+
+# There is no way back from here on purpose: a step that fails is tried again, and asking to uninstall once more goes on where this
+# one stopped.
+UNINSTALL = Saga(
+    "uninstall",
+    Step("deactivating", switch_off, progress=15, message="Stopping the plugin…"),
+    Step("backing-up", back_up, progress=35, message="Making a backup…"),
+    Step("removing-resources", remove_resources, progress=60, message="Removing its function and queue…"),
+    Step("removing-data", remove_data, progress=80, message="Removing its data…"),
+    Step("unregistering", unregister, progress=95, message="Removing it from the list…"),
+    Step("result", conclude, progress=99, message="Finishing…"),
+)

@@ -1,0 +1,43 @@
+"""What the platform and its plugins say to people: notifications and email.
+
+Promises
+    A notification to everyone, or to the administrators, is one item, however many people there are; each has their own marks on it.
+    A person sees their own notifications and those of audiences that they belong to at that moment, newest first, and nobody else's.
+    What does not persist is gone when its time is over, also while DynamoDB has yet to remove it.
+    Email is sent from the configured address only, and nothing that a caller writes can add a header or a recipient.
+"""
+
+from chalicelib.messaging.errors import (
+    EmailNotConfigured,
+    EmailTemplateNotFound,
+    InvalidEmailAddress,
+    NotificationNotDismissible,
+    NotificationNotFound,
+)
+from chalicelib.messaging.mail import Attachment, Email, send_email
+from chalicelib.messaging.notification import ADMINS, EVERYONE, KINDS, Action, Notification, Sender
+from chalicelib.messaging.notifications import Inbox, act, dismiss, forget_user, inbox, mark_read, notify
+
+__all__ = [
+    "ADMINS",
+    "EVERYONE",
+    "KINDS",
+    "Action",
+    "Attachment",
+    "Email",
+    "EmailNotConfigured",
+    "EmailTemplateNotFound",
+    "Inbox",
+    "InvalidEmailAddress",
+    "Notification",
+    "NotificationNotDismissible",
+    "NotificationNotFound",
+    "Sender",
+    "act",
+    "dismiss",
+    "forget_user",
+    "inbox",
+    "mark_read",
+    "notify",
+    "send_email",
+]

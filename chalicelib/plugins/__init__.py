@@ -1,0 +1,100 @@
+"""Plugins as the administrator knows them: manifest, package, settings, dependencies, and which are installed.
+
+Promises
+    A package is refused, with the reason and before anything is made, unless it is what it claims to be.
+    An installed plugin's status, its settings and the events about them change together or not at all.
+    A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
+    A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
+"""
+
+from chalicelib.plugins.dependencies import (
+    Plan,
+    dependents_of,
+    refuse_while_needed,
+    require_active,
+    require_system,
+    resolve,
+    status_of,
+    tree,
+)
+from chalicelib.plugins.errors import (
+    DependenciesNotMet,
+    DependencyConflict,
+    HasDependents,
+    IncompatibleRelease,
+    PackageInvalid,
+    PluginAlreadyActive,
+    PluginAlreadyInstalled,
+    PluginIsCore,
+    PluginNotActive,
+    PluginNotFound,
+)
+from chalicelib.plugins.lifecycle import activate, deactivate, switch_off, switch_on
+from chalicelib.plugins.manifest import Manifest
+from chalicelib.plugins.manifest import parse as parse_manifest
+from chalicelib.plugins.manifest import schema as manifest_schema
+from chalicelib.plugins.package import Package, code_bundle
+from chalicelib.plugins.package import read as read_package
+from chalicelib.plugins.registry import (
+    InstalledPlugin,
+    add,
+    all_installed,
+    find,
+    get,
+    note_latest_version,
+    refuse_installed,
+    remove,
+    save,
+)
+from chalicelib.plugins.settings import change as change_settings
+from chalicelib.plugins.settings import current as current_settings
+from chalicelib.plugins.settings import exported as stored_settings
+from chalicelib.plugins.settings import forget_settings
+from chalicelib.plugins.settings import restore as restore_settings
+from chalicelib.plugins.settings import shown as shown_settings
+
+__all__ = [
+    "DependenciesNotMet",
+    "DependencyConflict",
+    "HasDependents",
+    "IncompatibleRelease",
+    "InstalledPlugin",
+    "Manifest",
+    "Package",
+    "PackageInvalid",
+    "Plan",
+    "PluginAlreadyActive",
+    "PluginAlreadyInstalled",
+    "PluginIsCore",
+    "PluginNotActive",
+    "PluginNotFound",
+    "activate",
+    "add",
+    "all_installed",
+    "change_settings",
+    "code_bundle",
+    "current_settings",
+    "deactivate",
+    "dependents_of",
+    "find",
+    "forget_settings",
+    "get",
+    "manifest_schema",
+    "note_latest_version",
+    "parse_manifest",
+    "read_package",
+    "refuse_installed",
+    "refuse_while_needed",
+    "remove",
+    "require_active",
+    "require_system",
+    "resolve",
+    "restore_settings",
+    "save",
+    "shown_settings",
+    "status_of",
+    "stored_settings",
+    "switch_off",
+    "switch_on",
+    "tree",
+]

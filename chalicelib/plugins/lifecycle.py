@@ -1,0 +1,145 @@
+"""Switching installed plugins on and off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import accounts, runtime
+from chalicelib.accounts import Caller
+from chalicelib.core import clock, log
+from chalicelib.core.errors import StreamSpaceError
+from chalicelib.events import Actor, retried, unit_of_work
+from chalicelib.plugins import dependencies, registry, settings
+from chalicelib.plugins.registry import InstalledPlugin
+from chalicelib.runtime.active import ActivePlugin
+from chalicelib.runtime.errors import PluginFailedToLoad
+
+
+def activate(slug: str, *, by: Caller) -> InstalledPlugin:
+    """Make an installed plugin receive events and answer commands.
+
+    Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
+    half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
+
+    Raises: PluginNotFound, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad.
+    """
+    plugin = registry.get(slug)
+    plugin.must_not_be_active()
+    try:
+        return switch_on(plugin, by.actor)
+    except PluginFailedToLoad as error:
+        _mark_failed(slug, error, by.actor)
+        raise
+
+
+def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
+    """What activation does; each part may be done twice. Whatever a failure leaves is undone by :func:`switch_off`."""
+    slug = plugin.slug
+    dependencies.require_active(plugin.manifest, registry.all_installed())
+    token = accounts.issue_plugin_token(slug, plugin.manifest.scopes)
+    function_arn = runtime.provisioning.set_token(slug, token)
+    values, settings_version = settings.current(slug)
+    answer = runtime.invoking.call(slug, {"kind": "load", "settings": values, "settings_version": settings_version})
+    if not answer["ok"]:
+        accounts.revoke_plugin_token(slug)
+        failure = answer.get("error") or {}
+        raise PluginFailedToLoad(
+            f"'{slug}' failed to load: {failure.get('message', 'no message')}",
+            plugin=slug,
+            **{key: failure[key] for key in ("name", "message", "location", "hook") if key in failure},
+        )
+    registered = _registered(plugin, answer.get("registered") or {})
+    runtime.active.refuse_taken_commands(slug, registered)
+    runtime.schedules.create(slug, function_arn, registered["schedules"])
+    active = ActivePlugin(slug, runtime.provisioning.queue_url(slug) or "", settings_version, registered)
+    activated = _mark_active(slug, active, actor)
+    runtime.provisioning.switch_deliveries(slug, on=True)
+    return activated
+
+
+def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
+    """Stop a plugin: no event, command, schedule or call of its token comes through any more.
+
+    Raises: PluginNotFound, PluginNotActive, PluginIsCore, HasDependents (with the active ones that need it).
+    """
+    plugin = registry.get(slug)
+    plugin.must_be_active()
+    plugin.must_not_be_core()
+    dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
+    return switch_off(slug, by.actor)
+
+
+def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
+    """What deactivation does, from any state."""
+    was_active = runtime.active.find(slug)
+    if was_active is not None:
+        _unload(slug)
+    inactive = _mark_inactive(slug, actor)
+    accounts.revoke_plugin_token(slug)
+    runtime.provisioning.switch_deliveries(slug, on=False)
+    if was_active is not None:
+        runtime.schedules.delete(slug, [one["name"] for one in was_active.registered.get("schedules") or []])
+    # What waited for it is dropped: a plugin that is off receives nothing, also not later.
+    runtime.provisioning.purge_queue(slug)
+    return inactive
+
+
+def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest declares, with what the code registered: where both name a thing, the code's word holds."""
+    contributes = plugin.manifest.contributes
+    tasks = [{"name": one["name"], "expression": one["schedule"]} for one in contributes.get("scheduled_tasks", [])]
+    return {
+        "hooks": answered.get("hooks") or [],
+        "permissions": contributes.get("permissions", []),
+        "commands": answered.get("commands") or [],
+        "widgets": _by("id", contributes.get("widgets", []), answered.get("widgets")),
+        "menuItems": _by("path", contributes.get("menu_items", []), answered.get("menuItems")),
+        "settingsPages": _by("id", contributes.get("settings_pages", []), answered.get("settingsPages")),
+        "schedules": _by("name", tasks, answered.get("schedules")),
+    }
+
+
+def _by(key: str, declared: list[dict[str, Any]], answered: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return list({one.get(key): one for one in [*declared, *(answered or [])]}.values())
+
+
+@retried
+def _mark_active(slug: str, active: ActivePlugin, actor: Actor) -> InstalledPlugin:
+    plugin = registry.get(slug).activated(clock.now())
+    with unit_of_work(actor) as work:
+        row = registry.save(work, plugin)
+        runtime.active.put(work, active)
+        work.emit("plugin.activated", row, {"plugin": plugin.summary()})
+    return plugin
+
+
+@retried
+def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
+    before = registry.get(slug)
+    plugin = before.deactivated(clock.now())
+    with unit_of_work(actor) as work:
+        row = registry.save(work, plugin)
+        runtime.active.remove(work, slug)
+        if before.status == "active":
+            work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
+    return plugin
+
+
+@retried
+def _mark_failed(slug: str, error: StreamSpaceError, actor: Actor) -> None:
+    plugin = registry.get(slug).failed(error.message, clock.now())
+    with unit_of_work(actor) as work:
+        row = registry.save(work, plugin)
+        runtime.active.remove(work, slug)
+        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": error.message})
+
+
+def _unload(slug: str) -> None:
+    """Let the plugin close what it opened. Whether it can or not, it goes off."""
+    try:
+        answer = runtime.invoking.call(slug, {"kind": "unload"})
+    except Exception:  # noqa: BLE001 a plugin that crashes is switched off all the more
+        log.logger().warning("unload failed", extra={"plugin": slug}, exc_info=True)
+        return
+    if not answer["ok"]:
+        log.logger().warning("onUnload threw", extra={"plugin": slug, "error": answer.get("error")})

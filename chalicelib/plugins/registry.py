@@ -1,0 +1,206 @@
+"""The installed plugins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal
+
+from chalicelib.core import clock, ids
+from chalicelib.events import UnitOfWork
+from chalicelib.plugins import manifest as manifests
+from chalicelib.plugins.errors import PluginAlreadyActive, PluginAlreadyInstalled, PluginIsCore, PluginNotActive, PluginNotFound
+from chalicelib.plugins.manifest import Manifest
+from chalicelib.plugins.models import INSTALLED, PluginRow
+
+Status = Literal["active", "inactive", "error"]
+
+
+@dataclass(frozen=True)
+class InstalledPlugin:
+    """A plugin as it is installed. ``event_sequence`` is that of its latest event: a save is refused when another writer told one since."""
+
+    id: int
+    slug: str
+    version: str
+    status: Status
+    manifest: Manifest
+    package_sha256: str
+    installed_at: datetime
+    error: str | None = None
+    settings_version: int = 1
+    activated_at: datetime | None = None
+    deactivated_at: datetime | None = None
+    updated_at: datetime | None = None
+    latest_version: str | None = None
+    event_sequence: int = 0
+
+    @classmethod
+    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+        """A plugin that is being installed: inactive."""
+        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at)
+
+    @property
+    def name(self) -> str:
+        return self.manifest.display_name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active"
+
+    def summary(self) -> dict[str, str]:
+        """The plugin as events tell of it. Source: REST, Webhook Payload."""
+        return {"slug": self.slug, "name": self.name, "version": self.version}
+
+    def activated(self, at: datetime) -> InstalledPlugin:
+        return replace(self, status="active", error=None, activated_at=at)
+
+    def deactivated(self, at: datetime) -> InstalledPlugin:
+        return replace(self, status="inactive", error=None, deactivated_at=at)
+
+    def failed(self, message: str, at: datetime) -> InstalledPlugin:
+        """Out of service by its own fault. ``message`` is shown to administrators."""
+        return replace(self, status="error", error=message, deactivated_at=at)
+
+    def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+        """The same plugin in another version. Its settings may have other defaults now, so their version grows."""
+        return replace(
+            self,
+            version=manifest.version,
+            manifest=manifest,
+            package_sha256=package_sha256,
+            updated_at=at,
+            settings_version=self.settings_version + 1,
+        )
+
+    def must_be_active(self) -> None:
+        if not self.is_active:
+            raise PluginNotActive(self.slug, self.status)
+
+    def must_not_be_active(self) -> None:
+        if self.is_active:
+            raise PluginAlreadyActive(self.slug)
+
+    def must_not_be_core(self) -> None:
+        if self.manifest.is_core:
+            raise PluginIsCore(self.slug)
+
+
+def get(slug: str) -> InstalledPlugin:
+    """Raises PluginNotFound. One consistent GetItem."""
+    plugin = find(slug)
+    if plugin is None:
+        raise PluginNotFound(slug)
+    return plugin
+
+
+def find(slug: str) -> InstalledPlugin | None:
+    if not manifests.is_slug(slug):
+        # It comes from a path, and may be anything, such as longer than a key may be.
+        return None
+    try:
+        return _plugin_of(PluginRow.get(INSTALLED, slug, consistent_read=True))
+    except PluginRow.DoesNotExist:
+        return None
+
+
+def all_installed() -> list[InstalledPlugin]:
+    """By slug. Key condition: pk = plugins; one query for each megabyte of manifests."""
+    return [_plugin_of(row) for row in PluginRow.query(INSTALLED, consistent_read=True)]
+
+
+def refuse_installed(slug: str, installed: Iterable[InstalledPlugin]) -> None:
+    """Raises PluginAlreadyInstalled. A courtesy before a long job; :func:`add` is what holds."""
+    if any(plugin.slug == slug for plugin in installed):
+        raise PluginAlreadyInstalled(slug)
+
+
+def add(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
+    """The row, for ``work.emit``. The commit raises PluginAlreadyInstalled where there is one of that slug."""
+    row = _row_of(replace(plugin, event_sequence=0))
+    work.create(row, otherwise=PluginAlreadyInstalled(plugin.slug))
+    return row
+
+
+def save(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
+    """The row, for ``work.emit``. The commit raises ConcurrentChange where somebody told an event of the plugin since it was read."""
+    row = _row_of(plugin)
+    work.save(row, PluginRow.event_sequence == plugin.event_sequence)
+    return row
+
+
+def remove(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
+    """The row, for ``work.emit``. The commit raises ConcurrentChange where somebody told an event of the plugin since it was read."""
+    row = _row_of(plugin)
+    work.delete(row, PluginRow.event_sequence == plugin.event_sequence)
+    return row
+
+
+def note_latest_version(slug: str, version: str | None) -> None:
+    """What the check for updates found; None for nothing newer. No event: nothing happened to the plugin. Gone meanwhile is fine."""
+    from pynamodb.exceptions import UpdateError
+
+    from chalicelib.core.tables import condition_failed
+
+    action = PluginRow.latest_version.set(version) if version else PluginRow.latest_version.remove()
+    try:
+        PluginRow(INSTALLED, slug).update(actions=[action], condition=PluginRow.sk.exists())
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+
+
+def _row_of(plugin: InstalledPlugin) -> PluginRow:
+    return PluginRow(
+        INSTALLED,
+        plugin.slug,
+        id=plugin.id,
+        version=plugin.version,
+        status=plugin.status,
+        error=plugin.error,
+        manifest=json.dumps(plugin.manifest.raw, ensure_ascii=False, separators=(",", ":")),
+        package_sha256=plugin.package_sha256,
+        settings_version=plugin.settings_version,
+        installed_at=clock.rfc3339(plugin.installed_at),
+        activated_at=_told(plugin.activated_at),
+        deactivated_at=_told(plugin.deactivated_at),
+        updated_at=_told(plugin.updated_at),
+        latest_version=plugin.latest_version,
+        event_sequence=plugin.event_sequence,
+    )
+
+
+def _plugin_of(row: PluginRow) -> InstalledPlugin:
+    return InstalledPlugin(
+        id=int(row.id),
+        slug=row.sk,
+        version=row.version,
+        status=row.status,  # type: ignore[arg-type]
+        error=row.error,
+        manifest=_manifest_of(row.manifest),
+        package_sha256=row.package_sha256,
+        settings_version=int(row.settings_version),
+        installed_at=clock.parse_rfc3339(row.installed_at),
+        activated_at=_read(row.activated_at),
+        deactivated_at=_read(row.deactivated_at),
+        updated_at=_read(row.updated_at),
+        latest_version=row.latest_version,
+        event_sequence=int(row.event_sequence),
+    )
+
+
+@lru_cache(maxsize=256)
+def _manifest_of(text: str) -> Manifest:
+    """Kept for the container's life: a manifest's text never changes its meaning."""
+    return manifests.trusted(json.loads(text))
+
+
+def _told(moment: datetime | None) -> str | None:
+    return clock.rfc3339(moment) if moment else None
+
+
+def _read(text: str | None) -> datetime | None:
+    return clock.parse_rfc3339(text) if text else None

@@ -1,0 +1,49 @@
+"""What can go wrong with a running plugin."""
+
+from chalicelib.core.errors import Conflict, NotFound, StreamSpaceError
+
+
+class PluginCrashed(StreamSpaceError):
+    """The function died, ran out of time or memory, or answered what is not the protocol."""
+
+    code, status = "PLUGIN_CRASHED", 502
+    message = "The plugin's function crashed"
+
+
+class PluginFailedToLoad(StreamSpaceError):
+    """``onLoad`` threw; the message is the plugin's own."""
+
+    code, status = "PLUGIN_FAILED_TO_LOAD", 422
+    message = "The plugin failed to load"
+
+
+class CommandFailed(StreamSpaceError):
+    """A command's handler threw. ``details``: its ``name`` and ``message``, and where."""
+
+    code, status = "COMMAND_FAILED", 502
+    message = "The command failed"
+
+
+class CommandNotFound(NotFound):
+    code = "COMMAND_NOT_FOUND"
+    message = "No active plugin has registered this command"
+
+
+class CommandAlreadyRegistered(Conflict):
+    code = "COMMAND_ALREADY_REGISTERED"
+    message = "Another active plugin has registered a command of this name"
+
+
+class DeadLetterNotFound(NotFound):
+    code = "DEAD_LETTER_NOT_FOUND"
+    message = "There is no dead letter with this event id"
+
+
+class EventNotFound(NotFound):
+    code = "EVENT_NOT_FOUND"
+    message = "There is no such event"
+
+
+class ValueTooLarge(StreamSpaceError):
+    code, status = "VALUE_TOO_LARGE", 413
+    message = "The value is too large to store"

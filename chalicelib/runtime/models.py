@@ -1,0 +1,27 @@
+"""The runtime table.
+
+| pk | sk | what |
+| --- | --- | --- |
+| ACTIVE | {slug} | an active plugin: where its events go, and what it registered |
+| RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
+| STORAGE#{slug} | {key} | a value that the plugin stored |
+| ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
+| DEAD#{slug} | {event id} | a dead letter |
+"""
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from chalicelib.core.tables import TableMeta, table
+
+
+class RuntimeRow(Model):
+    class Meta(TableMeta):
+        table_name = table("RUNTIME_TABLE")
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    body = UnicodeAttribute(null=True)
+    attempts = NumberAttribute(null=True)
+    settings_version = NumberAttribute(null=True)
+    expires_at = NumberAttribute(null=True)

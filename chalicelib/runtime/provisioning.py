@@ -1,0 +1,262 @@
+"""What a plugin has on AWS: a role, a queue, a function, and the mapping between the two.
+
+Promises
+    Every function here may be called twice: making what exists, and removing what is gone, are successes.
+    The role can read the plugin's own queue and write its own log, and the boundary keeps it there whatever else it were given.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.core import aws, config
+from chalicelib.core.errors import ServiceUnavailable
+from chalicelib.runtime import names
+from chalicelib.runtime.models import RuntimeRow
+
+# A plugin's function, until an administrator can say otherwise.
+MEMORY_MB = 256
+TIMEOUT_S = 30
+# AWS refuses a mapping whose queue shows a message again before the function's time is up.
+_VISIBILITY_S = TIMEOUT_S + 5
+_RETENTION_S = 14 * 24 * 3600
+# The backstop only: the runtime counts attempts itself, because a failed message of a group raises the count of those behind it.
+_MAX_RECEIVE_COUNT = 50
+_LOG_RETENTION_DAYS = 30
+_PATIENCE_S = 60
+
+_RUNTIMES = {"python": "python3.13", "nodejs": "nodejs22.x"}
+_LAYERS = {"python": "PYTHON_SDK_LAYER", "nodejs": "NODEJS_SDK_LAYER"}
+_HANDLER = "streamspace_shim.handler"
+
+
+@dataclass(frozen=True)
+class Code:
+    """The plugin's code bundle, in the packages bucket."""
+
+    bucket: str
+    key: str
+
+
+def create_role(slug: str) -> str:
+    """The ARN of the plugin's role."""
+    iam = aws.client("iam")
+    name = names.role(slug)
+    try:
+        role = iam.create_role(
+            RoleName=name,
+            PermissionsBoundary=config.setting("PLUGIN_BOUNDARY_ARN"),
+            Description=f"The StreamSpace plugin {slug}",
+            AssumeRolePolicyDocument=json.dumps(_policy({"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})),
+        )["Role"]
+    except iam.exceptions.EntityAlreadyExistsException:
+        role = iam.get_role(RoleName=name)["Role"]
+    queue_arn, log_arn = _arn(role["Arn"], "sqs", names.queue(slug)), _arn(role["Arn"], "logs", f"log-group:{names.log_group(slug)}:*")
+    own = _policy(
+        {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], "Resource": queue_arn},
+        {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": log_arn},
+    )
+    iam.put_role_policy(RoleName=name, PolicyName="own-queue-and-log", PolicyDocument=json.dumps(own))
+    return str(role["Arn"])
+
+
+def delete_role(slug: str) -> None:
+    iam = aws.client("iam")
+    _unless_gone(lambda: iam.delete_role_policy(RoleName=names.role(slug), PolicyName="own-queue-and-log"))
+    _unless_gone(lambda: iam.delete_role(RoleName=names.role(slug)))
+
+
+def create_queue(slug: str) -> str:
+    """The URL of the plugin's FIFO queue."""
+    redrive = {"deadLetterTargetArn": config.setting("PLUGIN_DEAD_LETTER_QUEUE_ARN"), "maxReceiveCount": _MAX_RECEIVE_COUNT}
+    attributes = {
+        "FifoQueue": "true",
+        "VisibilityTimeout": str(_VISIBILITY_S),
+        "MessageRetentionPeriod": str(_RETENTION_S),
+        "RedrivePolicy": json.dumps(redrive),
+    }
+    # A queue of the same name and attributes is the same queue. After a deletion SQS refuses the name for a minute.
+    made = _patiently(
+        lambda: aws.client("sqs").create_queue(QueueName=names.queue(slug), Attributes=attributes),
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "QueueDeletedRecently",
+        patience_s=75,
+    )
+    return str(made["QueueUrl"])
+
+
+def queue_url(slug: str) -> str | None:
+    sqs = aws.client("sqs")
+    found = _unless_gone(lambda: sqs.get_queue_url(QueueName=names.queue(slug)))
+    return str(found["QueueUrl"]) if found else None
+
+
+def delete_queue(slug: str) -> None:
+    url = queue_url(slug)
+    if url is not None:
+        _unless_gone(lambda: aws.client("sqs").delete_queue(QueueUrl=url))
+
+
+def purge_queue(slug: str) -> None:
+    """Drop what waits: a plugin that was switched off must not be sent it when it is switched on again."""
+    url = queue_url(slug)
+    if url is not None:
+        # "Purged within the last minute" is what was wanted.
+        _unless_gone(
+            lambda: aws.client("sqs").purge_queue(QueueUrl=url), "AWS.SimpleQueueService.PurgeQueueInProgress", "PurgeQueueInProgress"
+        )
+
+
+def create_function(slug: str, runtime: str, code: Code, role_arn: str, environment: dict[str, str]) -> str:
+    """The ARN of the plugin's function, ready to be called. A function of that name left by a killed step gets this code."""
+    functions = aws.client("lambda")
+    name = names.function(slug)
+    _unless_exists(lambda: aws.client("logs").create_log_group(logGroupName=names.log_group(slug)))
+    aws.client("logs").put_retention_policy(logGroupName=names.log_group(slug), retentionInDays=_LOG_RETENTION_DAYS)
+    wanted = {
+        "FunctionName": name,
+        "Runtime": _RUNTIMES[runtime],
+        "Handler": _HANDLER,
+        "Role": role_arn,
+        "Timeout": TIMEOUT_S,
+        "MemorySize": MEMORY_MB,
+        "Layers": [config.setting(_LAYERS[runtime])],
+        "Environment": {"Variables": environment},
+    }
+
+    def create() -> Any:
+        return functions.create_function(**wanted, Code={"S3Bucket": code.bucket, "S3Key": code.key})
+
+    try:
+        # A new role takes some seconds to be known everywhere; until then Lambda says that it cannot assume it.
+        made = _patiently(create, "InvalidParameterValueException")
+    except functions.exceptions.ResourceConflictException:
+        _settled(name)
+        made = functions.update_function_code(FunctionName=name, S3Bucket=code.bucket, S3Key=code.key)
+        _settled(name)
+        functions.update_function_configuration(**wanted)
+    _settled(name)
+    return str(made["FunctionArn"])
+
+
+def delete_function(slug: str) -> None:
+    """The mapping, the function and its log."""
+    functions = aws.client("lambda")
+    for mapping in functions.list_event_source_mappings(FunctionName=names.function(slug)).get("EventSourceMappings", []):
+        _delete_mapping(mapping["UUID"])
+    RuntimeRow(f"RESOURCES#{slug}", "MAPPING").delete()
+    _unless_gone(lambda: functions.delete_function(FunctionName=names.function(slug)))
+    _unless_gone(lambda: aws.client("logs").delete_log_group(logGroupName=names.log_group(slug)))
+
+
+def _delete_mapping(mapping_id: str) -> None:
+    functions = aws.client("lambda")
+    # A mapping that is still changing state cannot be deleted yet.
+    _patiently(lambda: _unless_gone(lambda: functions.delete_event_source_mapping(UUID=mapping_id)), "ResourceInUseException")
+
+
+def create_mapping(slug: str, queue: str) -> None:
+    """From the queue to the function; off until the plugin is activated."""
+    functions = aws.client("lambda")
+    existing = functions.list_event_source_mappings(FunctionName=names.function(slug)).get("EventSourceMappings", [])
+    if existing:
+        mapping = existing[0]
+    else:
+        arn = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        mapping = _patiently(
+            lambda: functions.create_event_source_mapping(
+                EventSourceArn=arn,
+                FunctionName=names.function(slug),
+                BatchSize=10,  # FIFO allows no more
+                Enabled=False,
+                # Without it Lambda ignores the list of failures, and deletes failed messages.
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+            ),
+            "InvalidParameterValueException",
+        )
+    RuntimeRow(f"RESOURCES#{slug}", "MAPPING", body=mapping["UUID"]).save()
+
+
+def switch_deliveries(slug: str, *, on: bool) -> None:
+    """Let events flow from the queue to the function, or let them wait in the queue."""
+    try:
+        mapping_id = RuntimeRow.get(f"RESOURCES#{slug}", "MAPPING", consistent_read=True).body
+    except RuntimeRow.DoesNotExist:
+        return
+    functions = aws.client("lambda")
+    _patiently(lambda: _unless_gone(lambda: functions.update_event_source_mapping(UUID=mapping_id, Enabled=on)), "ResourceInUseException")
+
+
+def set_token(slug: str, token: str) -> str:
+    """Give the function its plugin's token, beside what its environment has; returns its ARN when the next call will see the token."""
+    functions = aws.client("lambda")
+    name = names.function(slug)
+    now = functions.get_function_configuration(FunctionName=name)
+    variables = {**now.get("Environment", {}).get("Variables", {}), "STREAMSPACE_TOKEN": token}
+    _patiently(
+        lambda: functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables}),
+        "ResourceConflictException",
+    )
+    _settled(name)
+    return str(now["FunctionArn"])
+
+
+def _settled(name: str) -> None:
+    """Wait until the function can be called and changed."""
+    functions = aws.client("lambda")
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        state = functions.get_function_configuration(FunctionName=name)
+        if state.get("State", "Active") == "Failed" or state.get("LastUpdateStatus") == "Failed":
+            raise ServiceUnavailable(f"Lambda could not make {name}: {state.get('StateReason') or state.get('LastUpdateStatusReason')}")
+        if state.get("State", "Active") == "Active" and state.get("LastUpdateStatus", "Successful") == "Successful":
+            return
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(f"Lambda has not made {name} ready within {_PATIENCE_S} s")
+        time.sleep(0.3)
+
+
+def _patiently(call: Callable[[], Any], *transient: str, patience_s: float = _PATIENCE_S / 2) -> Any:
+    """Call again, for up to ``patience_s``, while AWS answers one of these codes."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if aws.error_code(error) not in transient or time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+_GONE = ("ResourceNotFoundException", "NoSuchEntity", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+
+
+def _unless_gone(call: Callable[[], Any], *also: str) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        if aws.error_code(error) not in (*_GONE, *also):
+            raise
+        return None
+
+
+def _unless_exists(call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except Exception as error:
+        if aws.error_code(error) != "ResourceAlreadyExistsException":
+            raise
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
+
+
+def _arn(like: str, service: str, resource: str) -> str:
+    """An ARN in the account and partition of ``like``, in our own region."""
+    _, partition, _, _, account, _ = like.split(":", 5)
+    return f"arn:{partition}:{service}:{aws.client('sqs').meta.region_name}:{account}:{resource}"

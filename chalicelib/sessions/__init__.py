@@ -1,0 +1,67 @@
+"""Sessions: applications that people run, and the templates that they are started from.
+
+Promises
+    The record says what is wanted; the worker makes the cluster so, from any state, as often as needed. Nothing here waits for the cluster.
+    Every change of a session and its event are one transaction. ``session.started`` is told once in a session's life.
+    Quotas hold: of racing requests exactly as many win as there are places, and the counters equal what exists.
+    A deleted session is gone from every answer at once; its id is taken until its objects have left the cluster.
+
+The worker is ``chalicelib.sessions.worker``, which only ``chalicelib.workers`` imports: it brings the Kubernetes client.
+"""
+
+from chalicelib.sessions.service import (
+    DEEPEST_OFFSET,
+    DEFAULT_LIMIT,
+    MOST_AT_ONCE,
+    Listed,
+    create_session,
+    delete_session,
+    get_session,
+    list_sessions,
+    record_activity,
+    remove_user,
+    sessions_of,
+    update_session,
+)
+from chalicelib.sessions.session import Session, session_object
+from chalicelib.sessions.states import STATES, TRANSITIONS, SessionState
+from chalicelib.sessions.template import Template, document_of, template_object
+from chalicelib.sessions.templates import (
+    TemplatesListed,
+    create_template,
+    delete_template,
+    get_template,
+    list_templates,
+    replace_template,
+)
+from chalicelib.sessions.yaml_documents import read_yaml
+
+__all__ = [
+    "DEEPEST_OFFSET",
+    "DEFAULT_LIMIT",
+    "MOST_AT_ONCE",
+    "STATES",
+    "TRANSITIONS",
+    "Listed",
+    "Session",
+    "SessionState",
+    "Template",
+    "TemplatesListed",
+    "create_session",
+    "create_template",
+    "delete_session",
+    "delete_template",
+    "document_of",
+    "get_session",
+    "get_template",
+    "list_sessions",
+    "list_templates",
+    "read_yaml",
+    "record_activity",
+    "remove_user",
+    "replace_template",
+    "session_object",
+    "sessions_of",
+    "template_object",
+    "update_session",
+]

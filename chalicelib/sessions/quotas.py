@@ -1,0 +1,111 @@
+"""What a user may use, enforced by a condition in the very transaction that takes it.
+
+The counters (one item for each user) change only together with the sessions that they count, so they equal what exists, and of racing
+requests exactly as many win as there are places::
+
+    A: reads limit 3            B: reads limit 3
+    A: +1 if sessions <= 2      B: +1 if sessions <= 2      DynamoDB runs one after the other;
+    2 -> 3, committed           refused: QuotaExceeded      no read of the counter is trusted
+
+A running session counts and uses its memory; a hibernated one counts, but its memory is free for others; a terminated one counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.accounts import User, UserNotFound
+from chalicelib.core.errors import ConcurrentChange, StreamSpaceError
+from chalicelib.events import UnitOfWork
+from chalicelib.sessions import models
+from chalicelib.sessions.errors import QuotaExceeded
+from chalicelib.sessions.models import UsageRow
+from chalicelib.sessions.session import Claim
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A user's quotas at this moment. ``life`` tells one life of a username from the next."""
+
+    username: str
+    sessions: int
+    memory_bytes: int
+    life: str
+
+
+class NoRoom(ConcurrentChange):
+    """The condition on the counters did not hold; :func:`explain` says why."""
+
+
+def limits_of(user: User) -> Limits:
+    return Limits(user.username, user.quotas.max_sessions, user.quotas.memory_bytes, life_of(user))
+
+
+def life_of(user: User) -> str:
+    return user.created_at.isoformat()
+
+
+def take(work: UnitOfWork, claim: Claim, limits: Limits) -> None:
+    """Count ``claim`` in this transaction, on condition that the limits allow it. Parts of it that are negative or zero need no room.
+
+    The commit raises NoRoom where they do not: give it to :func:`explain`.
+    """
+    condition: Condition = UsageRow.closed_for.does_not_exist() | (UsageRow.closed_for != limits.life)
+    if claim.sessions > 0:
+        condition &= _at_most(UsageRow.sessions, limits.sessions - claim.sessions)
+    if claim.memory_bytes > 0:
+        condition &= _at_most(UsageRow.memory_bytes, limits.memory_bytes - claim.memory_bytes)
+    work.update(models.usage_row(limits.username), _added(claim), condition, otherwise=NoRoom())
+
+
+def give_back(work: UnitOfWork, username: str, claim: Claim) -> None:
+    """Count ``claim`` off in this transaction. Needs no room."""
+    if claim != Claim():
+        work.update(models.usage_row(username), _added(Claim() - claim))
+
+
+def explain(claim: Claim, limits: Limits) -> StreamSpaceError:
+    """Why there was no room: QuotaExceeded with what is used and allowed; ConcurrentChange when there is room by now."""
+    usage = models.usage_of(limits.username)
+    used = Claim(int(usage.sessions or 0), int(usage.memory_bytes or 0))
+    if usage.closed_for == limits.life:
+        return UserNotFound(limits.username)
+    if claim.sessions > 0 and used.sessions + claim.sessions > limits.sessions:
+        return QuotaExceeded(
+            f"{limits.username} has {used.sessions} of {limits.sessions} sessions; delete one first",
+            quota="sessions",
+            used=used.sessions,
+            allowed=limits.sessions,
+            requested=claim.sessions,
+        )
+    if claim.memory_bytes > 0 and used.memory_bytes + claim.memory_bytes > limits.memory_bytes:
+        return QuotaExceeded(
+            f"{limits.username}'s running sessions use {_shown(used.memory_bytes)} of {_shown(limits.memory_bytes)} memory, and this "
+            f"asks for {_shown(claim.memory_bytes)}; hibernate a session, or ask for less",
+            quota="memory",
+            used=used.memory_bytes,
+            allowed=limits.memory_bytes,
+            requested=claim.memory_bytes,
+        )
+    return ConcurrentChange()
+
+
+def _added(claim: Claim) -> list[Action]:
+    return [UsageRow.sessions.add(claim.sessions), UsageRow.memory_bytes.add(claim.memory_bytes)]
+
+
+def _at_most(counter: object, most: int) -> Condition:
+    # A counter that does not exist yet is zero.
+    fits: Condition = counter <= most  # type: ignore[operator, assignment]
+    return fits | counter.does_not_exist() if most >= 0 else fits & counter.exists()  # type: ignore[attr-defined]
+
+
+def _shown(amount: int) -> str:
+    for unit, size in (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024)):
+        if amount >= size:
+            return f"{amount / size:.4g}{unit}"
+    return str(amount)

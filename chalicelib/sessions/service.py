@@ -1,0 +1,332 @@
+"""Sessions: what people and plugins can do with them.
+
+Everyone acts on their own sessions; on others' only with ``sessions.view`` (look) or ``sessions.manage`` (everything else). A plugin
+acts by its scopes. Nothing here waits for the cluster: the record says what is wanted, the worker makes it so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from chalicelib import accounts
+from chalicelib.accounts import Caller, User
+from chalicelib.core import clock, ids
+from chalicelib.core.errors import ConcurrentChange, StreamSpaceError, ValidationError
+from chalicelib.core.pagination import decode_cursor, encode_cursor
+from chalicelib.core.quantities import parse_cpu, parse_duration, parse_memory
+from chalicelib.events import retried, unit_of_work
+from chalicelib.events.types import SESSION_CHANGED
+from chalicelib.sessions import models, names, options, quotas
+from chalicelib.sessions.errors import InsufficientResources, QuotaExceeded, SessionNotFound, TemplateNotFound
+from chalicelib.sessions.models import CapacityRow, LaunchRow, SessionRow
+from chalicelib.sessions.session import (
+    DEFAULT_IDLE_TIMEOUT,
+    DEFAULT_MAX_SESSION_DURATION,
+    Claim,
+    Launch,
+    Session,
+    session_object,
+)
+from chalicelib.sessions.states import RUNNING, TERMINATED
+
+DEFAULT_LIMIT, MOST_AT_ONCE = 100, 1000
+# Beyond this a cursor must be used: reading past so many costs more than the answer is worth.
+DEEPEST_OFFSET = 10_000
+# Activity is noted no more often than this: idle timeouts are minutes.
+_ACTIVITY_STEP = timedelta(seconds=20)
+
+_RETRY_AFTER_S = 30
+_TRIES_TO_REMOVE = 8
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A part of a list. ``next_cursor`` is where it goes on; None at its end."""
+
+    sessions: list[Session]
+    next_cursor: str | None
+
+
+class _IdTaken(ConcurrentChange):
+    """Two sessions cannot share an id: the second one gets a suffix, and another one should that be taken too."""
+
+
+@retried
+def create_session(wanted: Mapping[str, Any], *, by: Caller) -> Session:
+    """A new session as CreateSessionOptions asks, in state ``running`` unless it says ``hibernated``.
+
+    Its id is ``{user}-{template}`` where that is free. ``maxSessionDuration`` is 8 h by default, or what the user's quota allows if that
+    is less.
+
+    Raises: ValidationError, PermissionDenied, UserNotFound, TemplateNotFound, QuotaExceeded, InsufficientResources.
+    """
+    options.check_create(wanted)
+    username, template_name = wanted["user"], wanted["template"]
+    by.require_self_or(username, "sessions.manage")
+    user = accounts.get_user(username)
+    template, capacity = models.template_and_capacity(template_name)
+    if template is None:
+        raise TemplateNotFound(f"There is no template '{template_name}'", template=template_name)
+    resources = {**template.spec["defaultResources"], **{key: text for key, text in (wanted.get("resources") or {}).items() if text}}
+    now = clock.now()
+    session = Session(
+        id=names.session_id(username, template_name),
+        user=username,
+        template=template_name,
+        state=wanted.get("state") or RUNNING,
+        memory=resources["memory"],
+        cpu=resources["cpu"],
+        persistent_home=bool(wanted.get("persistentHome", True)),
+        idle_timeout=wanted.get("idleTimeout") or DEFAULT_IDLE_TIMEOUT,
+        max_session_duration=_duration_within(user, wanted.get("maxSessionDuration")),
+        created_at=now,
+        updated_at=now,
+        last_activity=None,
+    )
+    if session.state == RUNNING:
+        _require_room(capacity, session.memory, session.cpu)
+    launch = Launch(
+        template.spec, user.quotas.storage, quotas.life_of(user), dict(wanted.get("env") or {}), dict(wanted.get("labels") or {})
+    )
+    try:
+        return _create(session, launch, user, by)
+    except _IdTaken:
+        return _create(replace(session, id=names.suffixed(session.id, ids.suffix())), launch, user, by)
+
+
+def _create(session: Session, launch: Launch, user: User, by: Caller) -> Session:
+    limits = quotas.limits_of(user)
+    row = models.session_row(session)
+    try:
+        with unit_of_work(by.actor) as work:
+            work.create(row, otherwise=_IdTaken())
+            work.create(models.launch_row(session.id, launch))
+            work.emit("session.created", row, session_object(session))
+            quotas.take(work, session.claim, limits)
+    except quotas.NoRoom as refused:
+        raise quotas.explain(session.claim, limits) from refused
+    return session
+
+
+def get_session(session_id: str, *, by: Caller) -> Session:
+    """Raises SessionNotFound, PermissionDenied."""
+    session = _existing(models.session_of_id(session_id), session_id).value()
+    by.require_self_or(session.user, "sessions.view")
+    return session
+
+
+def list_sessions(
+    *,
+    by: Caller,
+    user: str | None = None,
+    state: str | None = None,
+    template: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    offset: int = 0,
+    cursor: str | None = None,
+) -> Listed:
+    """Sessions in the order of their creation; all conditions hold. Who may not see others' sees their own.
+
+    Raises: PermissionDenied for another user's sessions, ValidationError for a cursor that is none.
+    """
+    if user is not None:
+        by.require_self_or(user, "sessions.view")
+    elif not by.may("sessions.view"):
+        user = by.id
+    after = _position(cursor)
+    rows = models.sessions(user=user, template=template, state=state, after=after, limit=offset + limit + 1)
+    shown = rows[offset : offset + limit]
+    has_more = len(rows) > offset + limit
+    return Listed([row.value() for row in shown], encode_cursor({"after": shown[-1].position}) if has_more else None)
+
+
+def sessions_of(username: str, *, by: Caller) -> list[Session]:
+    """All sessions of one user. Raises UserNotFound, PermissionDenied."""
+    by.require_self_or(username, "sessions.view")
+    accounts.get_user(username)
+    return [row.value() for row in models.sessions(user=username, limit=MOST_AT_ONCE)]
+
+
+@retried
+def update_session(session_id: str, updates: Mapping[str, Any], *, by: Caller) -> Session:
+    """Change a session's state, resources, idle timeout or labels, in one transaction.
+
+    The present state again is no change. Other resources restart a running session's pod. Labels replace those that it had. A user's
+    quotas are asked when a session wakes or grows.
+
+    Raises: ValidationError, SessionNotFound, PermissionDenied, InvalidStateTransition, QuotaExceeded, InsufficientResources, UserNotFound.
+    """
+    options.check_update(updates)
+    row, capacity = models.session_and_capacity(session_id)
+    row = _existing(row, session_id)
+    before = row.value()
+    by.require_self_or(before.user, "sessions.manage")
+    now = clock.now()
+    after, event = before.moved(updates.get("state") or before.state, now)
+    resources = updates.get("resources") or {}
+    after = replace(
+        after,
+        memory=resources.get("memory") or before.memory,
+        cpu=resources.get("cpu") or before.cpu,
+        idle_timeout=updates.get("idleTimeout") or before.idle_timeout,
+    )
+    labels = updates.get("labels")
+    is_for_cluster = labels is not None or (after.memory, after.cpu) != (before.memory, before.cpu)
+    if after == before and not is_for_cluster:
+        return before
+    after = replace(after, updated_at=now)
+    more = after.claim - before.claim
+    limits = None
+    if more.sessions > 0 or more.memory_bytes > 0:
+        _require_room(capacity, after.memory, after.cpu)
+        limits = quotas.limits_of(accounts.get_user(before.user))
+    try:
+        with unit_of_work(by.actor) as work:
+            work.save(row.take(after), row.next_revision())
+            if event is not None:
+                work.emit(event, row, session_object(after))
+            if is_for_cluster and event is None:
+                work.emit(SESSION_CHANGED, row, session_object(after))
+            if labels is not None:
+                work.update(LaunchRow(row.pk, "launch"), [LaunchRow.labels.set(dict(labels))], LaunchRow.pk.exists())
+            if limits is not None:
+                quotas.take(work, more, limits)
+            else:
+                quotas.give_back(work, before.user, Claim() - more)
+    except quotas.NoRoom as refused:
+        assert limits is not None
+        raise quotas.explain(more, limits) from refused
+    return after
+
+
+@retried
+def delete_session(session_id: str, *, by: Caller) -> None:
+    """Stop a session for good and forget it. It is gone from every answer at once; its id is free when its objects have left the cluster.
+
+    Raises: SessionNotFound, PermissionDenied.
+    """
+    row = _existing(models.session_of_id(session_id), session_id)
+    by.require_self_or(row.user, "sessions.manage")
+    _delete(row, by)
+
+
+def _delete(row: SessionRow, by: Caller) -> None:
+    before, now = row.value(), clock.now()
+    stopped, event = before.moved(TERMINATED, now)
+    gone = replace(stopped, deleted_at=now, updated_at=now, url=None, status=None)
+    with unit_of_work(by.actor) as work:
+        work.save(row.take(gone), row.next_revision())
+        if event is not None:
+            work.emit(event, row, session_object(stopped))
+        work.emit("session.deleted", row, session_object(gone))
+        quotas.give_back(work, before.user, before.claim)
+
+
+def record_activity(session_id: str, *, by: Caller) -> Session:
+    """Somebody uses the session: it is not idle. Noted at most every 20 seconds, and only while the session runs.
+
+    Raises: SessionNotFound, PermissionDenied.
+    """
+    row = _existing(models.session_of_id(session_id), session_id)
+    by.require_self_or(row.user, "sessions.manage")
+    now = clock.now()
+    session = row.value()
+    if session.state != RUNNING or (session.last_activity and now - session.last_activity < _ACTIVITY_STEP):
+        return session
+    return models.touched(session, now)
+
+
+def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: bool = False, by: Caller) -> None:
+    """Delete a user, their sessions unless these are to stay, and their home if asked. May be called again after it failed halfway.
+
+    No session can be created for the user from the beginning of this on.
+
+    Raises: UserNotFound, PermissionDenied.
+    """
+    by.require("users.manage")
+    if delete_storage and not delete_sessions:
+        raise ValidationError({"deleteStorage": ["A home can go only together with the sessions that use it: set deleteSessions as well"]})
+    user = accounts.find_user(username)
+    if user is None:
+        # Ends what a removal that died halfway may have left, and says UserNotFound.
+        accounts.delete_user(username, by=by)
+        raise accounts.UserNotFound(username)
+    life = quotas.life_of(user)
+    with unit_of_work(by.actor) as work:
+        work.update(models.usage_row(username), [models.UsageRow.closed_for.set(life)])
+        if delete_storage:
+            work.save(models.home_row(username, life))
+    try:
+        if delete_sessions:
+            _delete_all_of(username, by)
+        # Its event, user.deleted, also tells the worker to look after the home.
+        accounts.delete_user(username, by=by)
+    except accounts.UserNotFound:
+        # Another removal was faster; what it wishes is what we wish.
+        raise
+    except StreamSpaceError:
+        _keep_after_all(username, life)
+        raise
+
+
+def _keep_after_all(username: str, life: str) -> None:
+    """The user could not be removed: open the account again, and keep the home."""
+    with unit_of_work() as work:
+        work.update(models.usage_row(username), [models.UsageRow.closed_for.remove()])
+        work.delete(models.home_row(username, life))
+
+
+def _delete_all_of(username: str, by: Caller) -> None:
+    """An index shows a session that was created a moment ago only a little later; the counters are exact and say when all were found."""
+    for attempt in range(_TRIES_TO_REMOVE):
+        for row in models.sessions(user=username, limit=MOST_AT_ONCE):
+            try:
+                delete_session(row.id, by=by)
+            except SessionNotFound:
+                continue
+        if int(models.usage_of(username).sessions or 0) <= 0:
+            return
+        time.sleep(0.05 * (attempt + 1))
+    raise ConcurrentChange(f"{username} still has sessions that are changing; try again")
+
+
+def _existing(row: SessionRow | None, session_id: str) -> SessionRow:
+    if row is None or row.deleted_at:
+        raise SessionNotFound(f"There is no session '{session_id}'", session=session_id)
+    return row
+
+
+def _require_room(capacity: CapacityRow | None, memory: str, cpu: str) -> None:
+    if capacity is not None and capacity.refuses(parse_memory(memory), parse_cpu(cpu)):
+        raise InsufficientResources(
+            f"The cluster has no room for {memory} memory and {cpu} CPU at the moment; ask for less, or try again shortly",
+            retry_after_s=_RETRY_AFTER_S,
+        )
+
+
+def _duration_within(user: User, wanted: str | None) -> str:
+    allowed = user.quotas.max_session_duration
+    if parse_duration(wanted or DEFAULT_MAX_SESSION_DURATION) <= user.quotas.max_session_duration_s:
+        return wanted or DEFAULT_MAX_SESSION_DURATION
+    if wanted is None:
+        return allowed
+    raise QuotaExceeded(
+        f"{user.username}'s sessions may last {allowed}, and this asks for {wanted}",
+        quota="maxSessionDuration",
+        used=None,
+        allowed=allowed,
+        requested=wanted,
+    )
+
+
+def _position(cursor: str | None) -> str | None:
+    if not cursor:
+        return None
+    after = decode_cursor(cursor).get("after")
+    if not isinstance(after, str):
+        raise ValidationError({"cursor": ["The cursor is not one that this API gave out"]})
+    return after

@@ -1,0 +1,302 @@
+"""``plugins``: installing, configuring, watching and removing them. Source: REST §1 to §10 and §15."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.arguments import as_setting, pairs
+from cli.client import Client, segment
+from cli.context import Context, pass_context, tell
+from cli.jobs import follow_install, wait_for_job
+from cli.output import Columns, json_option, show, show_json, tree, visible
+
+_NO_WAIT = {"Prefer": "respond-async"}
+
+
+def _path(slug: str, rest: str = "") -> str:
+    return f"/admin/plugins/{segment(slug)}{rest}"
+
+
+@click.group()
+def plugins() -> None:
+    """Install, configure, watch and remove plugins."""
+
+
+@plugins.command("list")
+@click.option("--status", type=click.Choice(["active", "inactive", "error"]))
+@click.option("--category")
+@click.option("--search", help="In name, description and slug.")
+@json_option
+@pass_context
+def list_plugins(context: Context, status: str | None, category: str | None, search: str | None, as_json: bool) -> None:
+    """The installed plugins."""
+    found = list(context.client.everything("/admin/plugins", status=status, category=category, search=search))
+    columns: Columns = {
+        "slug": "slug",
+        "name": "name",
+        "version": "version",
+        "status": "status",
+        "update": lambda row: row.get("latest_version") if row.get("has_update") else None,
+        "category": "category",
+    }
+    show(found, columns, as_json=as_json, none="No plugin is installed.")
+
+
+@plugins.command("show")
+@click.argument("slug")
+@json_option
+@pass_context
+def show_plugin(context: Context, slug: str, as_json: bool) -> None:
+    """One plugin, with its permissions and what it adds."""
+    plugin = context.client.get(_path(slug), include="dependencies,permissions").data
+    columns: Columns = {
+        "slug": "slug",
+        "name": "name",
+        "version": "version",
+        "status": "status",
+        "description": "description",
+        "category": "category",
+        "author": "author.name",
+        "tags": "tags",
+        "needs": lambda row: [f"{each['slug']} {each['version_constraint']}" for each in row.get("dependencies") or []],
+        "permissions": lambda row: [each["name"] for each in row.get("permissions") or []],
+        "adds": lambda row: [
+            f"{count} {kind.replace('_', ' ')}" for kind, count in (row.get("registered_components") or {}).items() if count
+        ],
+        "license": "license.status",
+        "installed at": "installed_at",
+        "activated at": "activated_at",
+        "error": "error",
+    }
+    show(plugin, columns, as_json=as_json)
+
+
+@plugins.command()
+@click.argument("slug", required=False)
+@click.option("--version", help="A version; the newest that fits by default.")
+@click.option("--upload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A package from here.")
+@click.option("--no-activate", is_flag=True, help="Install, and leave it inactive.")
+@click.option("--license-key", metavar="XXXX-XXXX-XXXX-XXXX")
+@json_option
+@pass_context
+def install(
+    context: Context,
+    slug: str | None,
+    version: str | None,
+    upload: Path | None,
+    no_activate: bool,
+    license_key: str | None,
+    as_json: bool,
+) -> None:
+    """Install SLUG from the marketplace, or a package with --upload, and show how it goes."""
+    if (slug is None) == (upload is None):
+        raise click.UsageError("Give the SLUG of a plugin in the marketplace, or --upload FILE.zip")
+    if upload is not None and version is not None:
+        raise click.UsageError("--version is for the marketplace; a package has its own")
+    wanted: dict[str, Any] = {"activate": not no_activate}
+    if upload is not None:
+        wanted |= {"source": "upload", "package": base64.b64encode(upload.read_bytes()).decode()}
+    else:
+        wanted |= {"source": "marketplace", "slug": slug}
+    if version is not None:
+        wanted["version"] = version
+    if license_key is not None:
+        wanted["license_key"] = license_key
+
+    answer = context.client.post("/admin/plugins/install", wanted, headers=_NO_WAIT)
+    result = answer.data
+    if answer.status == 202:
+        # With --json the output is the result alone.
+        result = follow_install(context.client, answer, tell if as_json else click.echo)
+        result = {**result, "job_id": answer.data["job_id"]} if isinstance(result, dict) else answer.data
+    if as_json:
+        show_json(result)
+        return
+    plugin = result.get("plugin") or {}
+    with_others = (result.get("installation") or {}).get("dependencies_installed") or []
+    line = f"Installed {plugin.get('slug', slug)} {plugin.get('version', '')}".rstrip()
+    if plugin.get("status"):
+        line += f", {plugin['status']}"
+    if with_others:
+        line += f"; with {', '.join(with_others)}"
+    click.echo(visible(line))
+
+
+@plugins.command()
+@click.argument("slug")
+@json_option
+@pass_context
+def activate(context: Context, slug: str, as_json: bool) -> None:
+    """Let a plugin receive events and answer commands."""
+    _switch(context.client, slug, "activate", as_json)
+
+
+@plugins.command()
+@click.argument("slug")
+@json_option
+@pass_context
+def deactivate(context: Context, slug: str, as_json: bool) -> None:
+    """Take a plugin out of service; its settings and data stay."""
+    _switch(context.client, slug, "deactivate", as_json)
+
+
+def _switch(client: Client, slug: str, action: str, as_json: bool) -> None:
+    answer = client.post(_path(slug, f"/{action}"))
+    if as_json:
+        show_json(answer.data)
+    else:
+        click.echo(visible(f"{slug} is {answer.data['status']}"))
+
+
+@plugins.command()
+@click.argument("slug")
+@click.option("--keep-data", is_flag=True, help="Keep its tables and what it stored.")
+@click.option("--no-backup", is_flag=True, help="Make no backup first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_context
+def uninstall(context: Context, slug: str, keep_data: bool, no_backup: bool, yes: bool, as_json: bool) -> None:
+    """Remove a plugin, by default with its data, after a backup."""
+    if not yes:
+        lost = "Its data stays." if keep_data else "Its settings and data are deleted."
+        saved = "No backup is made." if no_backup else "A backup is made first."
+        click.confirm(f"Uninstall {slug}? {lost} {saved}", abort=True, err=True)
+    answer = context.client.delete(_path(slug), keep_data=keep_data, backup=not no_backup, headers=_NO_WAIT)
+    result = answer.data
+    if answer.status == 202:
+        result = wait_for_job(context.client, answer.data["job_id"])
+    if as_json:
+        show_json(result)
+        return
+    backup = result.get("backup_path")
+    click.echo(visible(f"Uninstalled {slug}" + (f"; the backup is {backup}" if backup else "")))
+
+
+@plugins.command()
+@click.argument("slug")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+@json_option
+@pass_context
+def settings(context: Context, slug: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show a plugin's settings, or change some of them."""
+    wanted = pairs(changes)
+    present = context.client.get(_path(slug, "/settings")).data
+    fields = (present.get("schema") or {}).get("fields") or []
+    if wanted:
+        kinds = {field["key"]: field.get("type") for field in fields}
+        new = {key: as_setting(value, kinds.get(key)) for key, value in wanted.items()}
+        values = context.client.put(_path(slug, "/settings"), {"settings": new}).data
+        present = {**present, "values": values}
+        if as_json:
+            show_json(values)
+            return
+    if as_json:
+        show_json(present)
+        return
+    values = present.get("values") or {}
+    described = [{**field, "value": values.get(field["key"])} for field in fields]
+    described += [{"key": key, "value": value} for key, value in values.items() if key not in {f["key"] for f in fields}]
+    columns: Columns = {"key": "key", "value": "value", "type": "type", "rules": "rules", "label": "label"}
+    show(described, columns, as_json=False, none="This plugin has no settings.")
+
+
+@plugins.command()
+@click.argument("slug")
+@json_option
+@pass_context
+def dependencies(context: Context, slug: str, as_json: bool) -> None:
+    """What a plugin needs, and what needs it."""
+    found = context.client.get(_path(slug, "/dependencies")).data
+    if as_json:
+        show_json(found)
+        return
+    needed = tree(found.get("dependencies") or [], _dependency, "dependencies", "  ")
+    click.echo("\n".join(["Needs:", *needed]) if needed else "Needs no other plugin.")
+    dependents = found.get("dependents") or []
+    if dependents:
+        click.echo("Needed by:")
+        for each in dependents:
+            click.echo(visible(f"  {each['slug']} ({each.get('requires') or '*'})"))
+
+
+def _dependency(node: dict[str, Any]) -> str:
+    installed = node.get("installed_version") or "not installed"
+    optional = ", optional" if node.get("is_optional") else ""
+    return f"{node['slug']} {node.get('version_constraint')}: {installed}, {node.get('status')}{optional}"
+
+
+@plugins.command()
+@click.argument("slug")
+@click.option("--event", help="Only this type, such as settings_changed.")
+@click.option("--from", "since", metavar="TIME")
+@click.option("--to", "until", metavar="TIME")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@json_option
+@pass_context
+def events(context: Context, slug: str, event: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
+    """What was done with a plugin, newest first."""
+    query = {"event": event, "from": since, "to": until}
+    found = list(context.client.everything(_path(slug, "/events"), at_most=limit, **query))
+    columns: Columns = {
+        "time": "created_at",
+        "event": "event",
+        "version": "version",
+        "by": "user.name",
+        "payload": "payload",
+    }
+    show(found, columns, as_json=as_json)
+
+
+@plugins.command("dead-letters")
+@click.argument("slug")
+@json_option
+@pass_context
+def dead_letters(context: Context, slug: str, as_json: bool) -> None:
+    """Events that a plugin could not take, newest first."""
+    found = list(context.client.everything(_path(slug, "/events/dead-letters")))
+    columns: Columns = {
+        "event": "event_id",
+        "type": "event_type",
+        "of": "aggregate",
+        "attempts": "attempts",
+        "died at": "died_at",
+        "error": lambda row: (row.get("error") or {}).get("message"),
+    }
+    show(found, columns, as_json=as_json, none="There are no dead letters.")
+
+
+@plugins.command()
+@click.argument("slug")
+@click.option("--event-id", type=int, help="One dead letter; all of them by default.")
+@json_option
+@pass_context
+def replay(context: Context, slug: str, event_id: int | None, as_json: bool) -> None:
+    """Deliver dead letters again."""
+    answer = context.client.post(_path(slug, "/events/replay"), {} if event_id is None else {"event_id": event_id})
+    if as_json:
+        show_json(answer.data)
+    else:
+        click.echo(visible(answer.message or "The events will be delivered again"))
+
+
+@plugins.command()
+@click.argument("slug")
+@click.option("--level", type=click.Choice(["debug", "info", "warn", "error"]))
+@click.option("--from", "since", metavar="TIME")
+@click.option("--to", "until", metavar="TIME")
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
+@json_option
+@pass_context
+def logs(context: Context, slug: str, level: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
+    """What a plugin wrote to its log."""
+    query = {"level": level, "from": since, "to": until}
+    found = list(context.client.everything(_path(slug, "/logs"), at_most=limit, **query))
+    columns: Columns = {
+        "time": lambda row: row.get("time") or row.get("timestamp"),
+        "level": "level",
+        "message": "message",
+        "data": "data",
+    }
+    show(found, columns, as_json=as_json, none="Nothing was logged.")

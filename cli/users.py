@@ -1,0 +1,101 @@
+"""``users``. Source: Plugin API, User API."""
+
+from typing import Any
+
+import click
+
+from cli.client import segment
+from cli.context import Context, pass_context
+from cli.output import Columns, json_option, show, visible
+
+_COLUMNS: Columns = {
+    "username": "username",
+    "full name": "fullName",
+    "email": "email",
+    "role": "role",
+    "tier": "tier",
+    "last login": "lastLogin",
+}
+_DETAILS: Columns = {
+    **_COLUMNS,
+    "memory": "quotas.memory",
+    "sessions": "quotas.maxSessions",
+    "storage": "quotas.storage",
+    "session duration": "quotas.maxSessionDuration",
+    "created at": "createdAt",
+    "updated at": "updatedAt",
+}
+
+
+@click.group()
+def users() -> None:
+    """People who may use the platform."""
+
+
+@users.command("list")
+@click.option("--tier")
+@json_option
+@pass_context
+def list_users(context: Context, tier: str | None, as_json: bool) -> None:
+    """All users."""
+    found = list(context.client.everything("/users", tier=tier))
+    show(found, _COLUMNS, as_json=as_json, none="There are no users.")
+
+
+@users.command("show")
+@click.argument("username")
+@json_option
+@pass_context
+def show_user(context: Context, username: str, as_json: bool) -> None:
+    """One user, with quotas."""
+    show(context.client.get(f"/users/{segment(username)}").data, _DETAILS, as_json=as_json)
+
+
+@users.command()
+@click.argument("username")
+@click.option("--full-name", required=True)
+@click.option("--email", required=True)
+@click.option("--tier", help="free by default.")
+@click.option("--role", type=click.Choice(["admin", "manager", "user"]), help="user by default.")
+@click.option(
+    "--password",
+    prompt=True,
+    prompt_required=False,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="Without a value it is asked for. Without the option the user cannot sign in yet.",
+)
+@json_option
+@pass_context
+def create(
+    context: Context,
+    username: str,
+    full_name: str,
+    email: str,
+    tier: str | None,
+    role: str | None,
+    password: str | None,
+    as_json: bool,
+) -> None:
+    """Add a user."""
+    optional: dict[str, Any] = {"tier": tier, "role": role, "password": password}
+    given = {name: value for name, value in optional.items() if value is not None}
+    made = context.client.post("/users", {"username": username, "fullName": full_name, "email": email, **given}).data
+    show(made, _DETAILS, as_json=as_json)
+
+
+@users.command()
+@click.argument("username")
+@click.option("--keep-sessions", is_flag=True, help="Leave the user's sessions running.")
+@click.option("--delete-storage", is_flag=True, help="Delete the user's files too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_context
+def delete(context: Context, username: str, keep_sessions: bool, delete_storage: bool, yes: bool) -> None:
+    """Remove a user, by default with all sessions, but not the files."""
+    if not yes:
+        lost = [] if keep_sessions else ["sessions"]
+        lost += ["files"] if delete_storage else []
+        what = f"The user's {' and '.join(lost)} are deleted too." if lost else "Sessions and files stay."
+        click.confirm(f"Delete the user {username}? {what}", abort=True, err=True)
+    context.client.delete(f"/users/{segment(username)}", deleteSessions=not keep_sessions, deleteStorage=delete_storage)
+    click.echo(visible(f"Deleted {username}"))

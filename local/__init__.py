@@ -1,0 +1,1 @@
+"""The local stack: everything that StreamSpace needs from AWS and Kubernetes, on one machine."""

@@ -1,0 +1,101 @@
+"""What every test may stand on: a platform whose AWS is moto, in process, with the tables of the template itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+_REGION = "us-east-1"
+
+
+def template_resources(kind: str) -> dict[str, Any]:
+    """The resources of one CloudFormation type in the platform's template: logical id -> properties."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    # Intrinsic functions (!Ref, !Sub …) are not needed here: their text will do.
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: f"!{suffix}")
+    template = yaml.load((ROOT / "infra/template.yaml").read_text(), Loader)
+    return {name: one["Properties"] for name, one in template["Resources"].items() if one.get("Type") == kind}
+
+
+def variable_of(table: str) -> str:
+    """``AccountsTable`` -> ``STREAMSPACE_ACCOUNTS_TABLE``."""
+    return "STREAMSPACE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", table).upper()
+
+
+def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB's transactions are isolated; moto's, which copies whole tables and puts them back, only while nobody else calls it."""
+    from botocore.client import BaseClient
+
+    lock = threading.RLock()
+    call = BaseClient._make_api_call
+
+    def alone(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        with lock:
+            return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", alone)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it."""
+    from moto import mock_aws
+
+    from chalicelib.core import aws as doors
+    from chalicelib.events import outbox
+
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", _REGION)
+    monkeypatch.setenv("AWS_REGION", _REGION)
+    monkeypatch.setenv("STREAMSPACE_STACK", "test")
+    monkeypatch.setenv("STREAMSPACE_ENVIRONMENT", "local")
+    with mock_aws():
+        _one_call_at_a_time(monkeypatch)
+        doors.client.cache_clear()
+        outbox._connection.cache_clear()
+        dynamodb = doors.client("dynamodb")
+        for name, properties in template_resources("AWS::DynamoDB::Table").items():
+            monkeypatch.setenv(variable_of(name), f"test-{name}")
+            kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            dynamodb.create_table(TableName=f"test-{name}", **{key: properties[key] for key in kept if key in properties})
+        yield doors
+    doors.client.cache_clear()
+    outbox._connection.cache_clear()
+
+
+@pytest.fixture
+def aws_calls(aws: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the AWS operations called so far; clear it to begin anew. An SDK's own retry is not another call."""
+    from botocore.client import BaseClient
+
+    calls: list[str] = []
+    call = BaseClient._make_api_call
+
+    def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        calls.append(operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    return calls
+
+
+@pytest.fixture(autouse=True)
+def _no_real_aws() -> None:
+    """A test that forgets its fixture must not reach a real account."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "testing")
+    os.environ.setdefault("AWS_DEFAULT_REGION", _REGION)
