@@ -78,3 +78,7 @@ for command in (
     authoring.plugin,
 ):
     cli.add_command(command)
+
+
+if __name__ == "__main__":
+    cli()

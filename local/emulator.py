@@ -28,6 +28,7 @@ from local import lifeline, settings
 from local.snapshots import SnapshotStore, encoded
 
 SNAPSHOT_INTERVAL_S = 8.0
+"""Another interval may be set in the environment, under this name."""
 LONGEST_INTERVAL_S = 20.0
 """A snapshot may take one twentieth of the time; with a very full store they become rarer, up to this."""
 
@@ -36,6 +37,10 @@ CONSUMERS_FIRST = ("lambda", "sqs", "stepfunctions", "scheduler")
 that a crash can then do is to deliver something twice, which everything here expects, and never to lose it."""
 
 STREAMS = "dynamodb_stream_records"
+
+LONGEST_DEPLOYMENT_S = 120
+"""While CloudFormation is at work no snapshot is taken, so that a kill leaves the stack as it was before, and never one
+that is in progress for ever. An operation that takes longer than this is no longer waited for."""
 
 logger = logging.getLogger("streamspace.emulator")
 
@@ -63,7 +68,6 @@ def environment(port: int, state: Path, search_path: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
@@ -73,13 +77,15 @@ class Emulator:
     def __init__(self, folder: Path) -> None:
         from ministack import app
         from ministack.core import persistence
-        from ministack.services import dynamodb, lambda_svc
+        from ministack.services import cloudformation, dynamodb, lambda_svc
 
         self._app: Any = app
         self._dynamodb: Any = dynamodb
         self._persistence: Any = persistence
         self._store = SnapshotStore(folder / "state")
+        self._cloudformation: Any = cloudformation
         self._writing = threading.Lock()
+        self._deploying_since: float | None = None
         self._code_in_use: set[str] = set()
         self._reported: set[str] = set()
         lambda_svc.CODE_BLOB_DIR = str(self._store.code)
@@ -112,8 +118,10 @@ class Emulator:
         threading.Thread(target=self._save_repeatedly, name="snapshots", daemon=True).start()
 
     def save(self) -> None:
-        """Write a snapshot of everything as it is at one moment, if anything changed."""
+        """Write a snapshot of everything as it is at one moment, if anything changed and no stack is being changed."""
         with self._writing:
+            if self._is_deploying():
+                return
             states = self._states()
             files = {}
             for name, state in states.items():
@@ -125,7 +133,7 @@ class Emulator:
             self._store.prune_code(self._code_in_use)
 
     def _save_repeatedly(self) -> None:
-        interval_s = SNAPSHOT_INTERVAL_S
+        usual_s = interval_s = float(os.environ.get("SNAPSHOT_INTERVAL_S", SNAPSHOT_INTERVAL_S))
         while True:
             time.sleep(interval_s)
             began = time.monotonic()
@@ -133,7 +141,16 @@ class Emulator:
                 self.save()
             except Exception:
                 logger.exception("the snapshot failed; the one before stays in force")
-            interval_s = min(max(SNAPSHOT_INTERVAL_S, 20 * (time.monotonic() - began)), LONGEST_INTERVAL_S)
+            interval_s = min(max(usual_s, 20 * (time.monotonic() - began)), LONGEST_INTERVAL_S)
+
+    def _is_deploying(self) -> bool:
+        statuses = {stack.get("StackStatus", "") for stack in list(self._cloudformation._stacks._data.values())}
+        under_way = any(status.endswith("_IN_PROGRESS") for status in statuses - {"REVIEW_IN_PROGRESS"})
+        if not under_way:
+            self._deploying_since = None
+            return False
+        self._deploying_since = self._deploying_since or time.monotonic()
+        return time.monotonic() - self._deploying_since < LONGEST_DEPLOYMENT_S
 
     def _states(self) -> dict[str, Any]:
         readers: dict[str, Callable[[], Any]] = self._app._build_persistence_save_dict()

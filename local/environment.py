@@ -30,7 +30,7 @@ def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = N
 
     Raises: EnvironmentFailed.
     """
-    wanted = _fingerprint(requirements, editable)
+    wanted = _fingerprint(folder, requirements, editable)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{folder}.lock").open("w") as lock:
         os.set_inheritable(lock.fileno(), True)
@@ -40,10 +40,14 @@ def prepare(folder: Path, requirements: list[Path], *, editable: Path | None = N
             return False
         shutil.rmtree(folder, ignore_errors=True)
         _run(
-            [sys.executable, "-m", "venv", str(folder)],
+            [sys.executable, "-m", "venv", *([] if editable else ["--without-pip"]), str(folder)],
             "python3 -m venv failed; on Debian run: apt-get install python3-venv",
         )
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        python = str(folder / "bin" / "python")
+        # One that is only run and never worked in borrows its maker's pip: bringing its own would take seconds.
+        pip = [python, "-m", "pip"] if editable else [sys.executable, "-m", "pip", "--python", python]
+        # Modules are compiled when they are first used, and most never are: half the time of an installation.
+        pip += ["install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         for file in requirements:
             _run([*pip, "--requirement", str(file)], f"could not install {file.name}; is the package index reachable?")
         if editable:
@@ -61,9 +65,10 @@ def _run(command: list[str], complaint: str) -> None:
         raise EnvironmentFailed(f"{complaint}\n{last}")
 
 
-def _fingerprint(requirements: list[Path], editable: Path | None) -> str:
-    """Changes with the Python, with any requirement (included files too), and with the checkout's entry points."""
-    digest = hashlib.sha256(f"{sys.version}{sys.prefix}".encode())
+def _fingerprint(folder: Path, requirements: list[Path], editable: Path | None) -> str:
+    """Changes with the place (environments cannot be moved), the Python, any requirement (included files too), and the
+    checkout's entry points."""
+    digest = hashlib.sha256(f"{folder.resolve()} {sys.version} {sys.prefix}".encode())
     for file in requirements:
         _add(file, digest)
     if editable:

@@ -11,7 +11,10 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -28,9 +31,13 @@ LARGEST_BODY_BYTES = 10 * 1024 * 1024
 
 LONGEST_ANSWER_S = 60
 
-AT_ONCE = 20
-"""Requests passed on at a time; more wait their turn. Each one that the emulator runs at once is a process of its own,
-and on a small machine fifty starting together are slower than fifty taking turns."""
+AT_ONCE = 4 * (os.cpu_count() or 2)
+"""Requests that begin at a time; more wait their turn. Each one that the emulator runs at once is a process of its own,
+and on a small machine fifty starting together take longer than fifty taking turns."""
+
+LONGEST_TURN_S = 2.0
+"""A request that is not answered by then is waiting for something, maybe for one that waits for its turn: it goes on,
+but its turn goes to the next."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -69,7 +76,7 @@ class Api:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._session: ClientSession | None = None
         self._routes_seen_ns = -1
         self._prefix = ""
@@ -90,13 +97,15 @@ class Api:
         """The API's answer to ``request``, unchanged; 503 or 504 in the platform's envelope where there is none."""
         assert self._session is not None
         try:
-            url = URL(self._base() + request.raw_path, encoded=True)
+            # API Gateway hands the path to a function as the client wrote it; the emulator decodes it once, so it is encoded once more.
+            path, question, query = request.raw_path.partition("?")
+            url = URL(self._base() + path.replace("%", "%25") + question + query, encoded=True)
         except NotDeployed:
             return failure(503, "The platform is still starting; try again in a moment.")
         body = await request.read()
         try:
             async with (
-                self._turn,
+                self._a_turn(),
                 self._session.request(
                     request.method,
                     url,
@@ -118,6 +127,17 @@ class Api:
             if name.lower() not in dropped:
                 reply.headers.add(name, value)
         return reply
+
+    @asynccontextmanager
+    async def _a_turn(self) -> AsyncIterator[None]:
+        await self._turns.acquire()
+        ended = asyncio.get_running_loop().call_later(LONGEST_TURN_S, self._turns.release)
+        try:
+            yield
+        finally:
+            if ended.when() > asyncio.get_running_loop().time():
+                ended.cancel()
+                self._turns.release()
 
     def _base(self) -> str:
         try:
@@ -155,7 +175,8 @@ class Marketplace:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         folder = self._folder.resolve()
         file = (folder / request.match_info["path"]).resolve()
-        if not file.is_relative_to(folder) or not file.is_file():
+        hidden = any(part.startswith(".") for part in Path(request.match_info["path"]).parts)
+        if hidden or not file.is_relative_to(folder) or not file.is_file():
             return failure(404, "The marketplace has no such file.", code="NOT_FOUND")
         # An index that was read before must not come from a cache: its signature lies in a second file.
         return web.FileResponse(file, headers={"Cache-Control": "no-cache"})

@@ -1,7 +1,8 @@
 """A simulated Kubernetes: enough of its API for the official client, and a small kubelet that makes pods run.
 
-Written for this project because the ready-made emulators stop short of what sessions need: kmock's, the closest, ignores
-label selectors and cannot create namespaces, and none has a capacity that can run out. The state is one JSON file.
+Written for this project because the ready-made emulators stop short of what sessions need: kmock's, the closest,
+ignores label selectors and cannot create namespaces, and none has a capacity that can run out.
+The state is one JSON file.
 
 =============  =======================================================================================
 `resources`    which kinds there are, and what each demands

@@ -24,6 +24,8 @@ from .schedules import schedule as schedule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .errors import *  # noqa: F403
+
     version: str
     config: _environment.PlatformConfig
 else:

@@ -50,14 +50,14 @@ def _done(value: Any) -> Generator[Any, None, Any]:
     yield
 
 
-class _Dict(dict):
+class _Dict(dict[object, object]):
     __hash__ = object.__hash__  # type: ignore[assignment]  # asyncio.gather keeps what it waits for in a dict
 
     def __await__(self) -> Generator[Any, None, Any]:
         return _done(dict(self))
 
 
-class _List(list):
+class _List(list[object]):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __await__(self) -> Generator[Any, None, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _overrides: dict[str, Any] = {}
 
 
-class PlatformConfig(dict):
+class PlatformConfig(dict[str, object]):
     """Plugin API, "Platform Configuration": ``config.ingress_domain``, or ``config["ingressDomain"]``."""
 
     @property

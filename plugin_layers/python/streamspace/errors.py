@@ -109,6 +109,16 @@ class CommandFailedError(StreamSpaceError):
     code = "COMMAND_FAILED"
 
 
+class CommandNotFoundError(StreamSpaceError):
+    code = "COMMAND_NOT_FOUND"
+
+
+class ValueTooLargeError(StreamSpaceError):
+    """``storage.set`` with more than the storage takes; ``details`` has the limit."""
+
+    code = "VALUE_TOO_LARGE"
+
+
 class UnauthenticatedError(StreamSpaceError):
     code = "UNAUTHENTICATED"
 
@@ -136,6 +146,24 @@ class RateLimitedError(StreamSpaceError):
 
     code = "RATE_LIMITED"
     retry_after: float | None = None
+
+
+class PayloadTooLargeError(StreamSpaceError):
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class ServiceUnavailableError(StreamSpaceError):
+    code = "SERVICE_UNAVAILABLE"
+
+
+class ConflictError(StreamSpaceError):
+    code = "CONFLICT"
+
+
+class ConcurrentChangeError(StreamSpaceError):
+    """Somebody else changed it in between: read it again, then change it."""
+
+    code = "CONCURRENT_CHANGE"
 
 
 class OperationInProgressError(StreamSpaceError):

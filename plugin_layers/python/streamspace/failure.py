@@ -26,7 +26,7 @@ def describe_failure(error: BaseException, folder: str, hook: str | None = None)
         "details": _json_or_none(getattr(error, "details", None)),
         "hook": hook,
         "location": _location(error, frames, folder),
-        "stack": _stack(error, frames),
+        "stack": _stack(error, frames, folder),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -52,10 +52,12 @@ def _location(error: BaseException, frames: StackSummary, folder: str) -> str | 
     return None
 
 
-def _stack(error: BaseException, frames: StackSummary) -> str:
-    """The traceback without our own frames, about which the author can do nothing."""
+def _stack(error: BaseException, frames: StackSummary, folder: str) -> str:
+    """The traceback from the author's first frame on, without our own: about those the author can do nothing."""
     import traceback
+    from itertools import dropwhile
 
-    authors = [frame for frame in frames if not frame.filename.startswith(_HERE)]
+    from_author = list(dropwhile(lambda frame: not frame.filename.startswith(folder + os.sep), frames)) or frames
+    authors = [frame for frame in from_author if not frame.filename.startswith(_HERE)]
     lines = [*traceback.format_list(authors), *traceback.format_exception_only(error)]
     return "".join(["Traceback (most recent call last):\n", *lines]).rstrip()

@@ -38,14 +38,8 @@ def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
         with Prints():
             result = work()
             return _settled(result, call) if hasattr(result, "__await__") else result
-    except SystemExit as exit_:
-        # sys.exit would end the container and tell nobody why.
-        said = f"called sys.exit({exit_.code!r}); raise an error instead"
-        raise _failed(
-            RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' {said}").with_traceback(exit_.__traceback__),
-            call,
-            folder,
-        ) from exit_
+    except SystemExit as left:
+        raise _failed(_leaving(left), call, folder) from left
     except Exception as error:
         raise _failed(error, call, folder) from error
     finally:
@@ -73,6 +67,8 @@ def _settled(result: Awaitable[Any], call: Call) -> Any:
 
     try:
         return _loop.run_until_complete(to_its_end())
+    except asyncio.CancelledError as error:  # not an Exception: it would look like the function's own end
+        raise RuntimeError(f"{call.hook} of the plugin '{environment.plugin()}' was cancelled") from error
     except TimeoutError as error:
         if time.monotonic() < call.deadline:
             raise  # the author's own
@@ -81,7 +77,16 @@ def _settled(result: Awaitable[Any], call: Call) -> Any:
 
 
 async def _as_coroutine(result: Awaitable[Any]) -> Any:
-    return await result
+    try:
+        return await result
+    except SystemExit as left:  # let through, it would break the loop for the next hook as well
+        raise _leaving(left) from left
+
+
+def _leaving(left: SystemExit) -> RuntimeError:
+    """``sys.exit`` would end the container and tell nobody why."""
+    who = f"{current.get().hook} of the plugin '{environment.plugin()}'"
+    return RuntimeError(f"{who} called sys.exit({left.code!r}); raise an error instead").with_traceback(left.__traceback__)
 
 
 def call_with(method: Callable[..., Any], given: tuple[Any, ...]) -> Any:

@@ -44,10 +44,11 @@ def _send(
 
 
 def _sendable(method: str, action: Mapping[str, Any]) -> dict[str, Any]:
-    """A handler is code of this container and cannot be kept with the notification: its button just closes it."""
-    if "handler" in action:
-        label = action.get("label")
-        log.warn(f"{method}: the handler of the action '{label}' will not be called; give the action a 'url' instead")
+    """A function is code of this container and cannot be kept with the notification: its button just closes it."""
+    if not callable(action.get("handler")):
+        return dict(action)
+    label = action.get("label")
+    log.warn(f"{method}: the handler of the action '{label}' will not be called; give the action a 'url' instead")
     return {name: value for name, value in action.items() if name != "handler"}
 
 

@@ -24,8 +24,9 @@ class Plugin:
     ``config`` and ``manifest`` as the module's globals.
     """
 
-    def __init__(self, target: Any, manifest: dict[str, Any]) -> None:
+    def __init__(self, target: Any, manifest: dict[str, Any], *, takes_config: bool = True) -> None:
         self._target = target
+        self._takes_config = takes_config
         self.manifest = manifest
 
     @property
@@ -51,7 +52,8 @@ class Plugin:
         return self.method((handlers and handlers[0]) or name) or self.method(re.sub(r"[-\s.]+", "_", name))
 
     def configure(self, settings: dict[str, Any]) -> None:
-        self._target.config = settings
+        if self._takes_config:
+            self._target.config = settings
 
 
 def load_plugin(folder: str) -> Plugin:
@@ -59,13 +61,17 @@ def load_plugin(folder: str) -> Plugin:
     with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - see failure.py
         manifest: dict[str, Any] = json.load(file)
     main = (manifest.get("entrypoints") or {}).get("main") or "plugin.py"
-    module = _run_module(folder, main, manifest)
-    target = _instance(module.Plugin, manifest) if isinstance(getattr(module, "Plugin", None), type) else module
+    no_settings: dict[str, Any] = {}
+    module = _run_module(folder, main, {"config": no_settings, "manifest": manifest})
+    if isinstance(getattr(module, "Plugin", None), type):
+        plugin = Plugin(_instance(module.Plugin, manifest), manifest)
+    else:  # the module may have a global `config` of its own, which is not ours to replace
+        plugin = Plugin(module, manifest, takes_config=vars(module).get("config") is no_settings)
     registry.keep()
-    return Plugin(target, manifest)
+    return plugin
 
 
-def _run_module(folder: str, main: str, manifest: dict[str, Any]) -> ModuleType:
+def _run_module(folder: str, main: str, given_globals: dict[str, Any]) -> ModuleType:
     from importlib.util import module_from_spec, spec_from_file_location
 
     path = os.path.join(folder, main)  # noqa: PTH118
@@ -77,7 +83,7 @@ def _run_module(folder: str, main: str, manifest: dict[str, Any]) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"entrypoints.main in manifest.json must name a Python file, not '{main}'")
     module = module_from_spec(spec)
-    vars(module).update(config={}, manifest=manifest)
+    vars(module).update(given_globals)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

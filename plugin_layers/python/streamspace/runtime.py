@@ -10,7 +10,7 @@ from . import environment, registry
 from .batch import deliver_batch
 from .call import FOREVER, Call
 from .client import request
-from .errors import NotFoundError
+from .errors import CommandNotFoundError, NotFoundError, StreamSpaceError
 from .events import HOOKS
 from .failure import describe_failure
 from .hooks import HookFailed, call_with, run_hook
@@ -132,7 +132,7 @@ class Runtime:
         name = payload["name"]
         command = registry.find("commands", name)
         if command is None:
-            raise _not_registered("command", name, "streamspace.commands.register", "on_load")
+            raise _not_registered(CommandNotFoundError, "command", name, "streamspace.commands.register", "on_load")
         args = {} if payload.get("args") is None else payload["args"]
         result = self.run(f"command {name}", clock, command["handler"], args, {"caller": payload.get("caller")})
         try:
@@ -144,7 +144,7 @@ class Runtime:
         task = plugin.scheduled_task(name)
         if task is None:
             where = "on_load, or write a method of that name"
-            raise _not_registered("scheduled task", name, "streamspace.schedule", where)
+            raise _not_registered(NotFoundError, "scheduled task", name, "streamspace.schedule", where)
         self.run(f"schedule {name}", clock, task, {"name": name})
 
     def run(self, hook: str, clock: Clock, method: Callable[..., Any] | None, *given: Any, event_id: Any = None) -> Any:
@@ -189,9 +189,9 @@ class _Deliveries:
         return self._clock.is_time_short()
 
 
-def _not_registered(kind: str, name: str, method: str, where: str) -> NotFoundError:
+def _not_registered(error_class: type[StreamSpaceError], kind: str, name: str, method: str, where: str) -> StreamSpaceError:
     slug = environment.plugin()
-    return NotFoundError(f"the plugin '{slug}' has no {kind} '{name}'; register it with {method} in {where}")
+    return error_class(f"the plugin '{slug}' has no {kind} '{name}'; register it with {method} in {where}")
 
 
 def create_handler(file: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:

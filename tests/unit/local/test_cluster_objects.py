@@ -1,4 +1,4 @@
-"""What the simulated cluster answers to the official Kubernetes client: objects, patches, selectors, watches, deletion."""
+"""What the simulated cluster answers to the official client: objects, patches, selectors, watches, deletion."""
 
 import json
 import threading

@@ -1,0 +1,85 @@
+'use strict';
+
+// Every API method of the JavaScript SDK against the table that the Python suite runs too (tests/sdk/methods.json).
+const assert = require('node:assert/strict');
+const { after, before, beforeEach, test } = require('node:test');
+const streamspace = require('../../../plugin_layers/nodejs/node_modules/streamspace');
+const registry = require('../../../plugin_layers/nodejs/node_modules/streamspace/registry');
+const { FakePlatform } = require('./sdk_fake_platform');
+const table = require('../../sdk/methods.json');
+
+let platform;
+before(async () => {
+  platform = await FakePlatform.start();
+  Object.assign(process.env, {
+    STREAMSPACE_API_URL: platform.url,
+    STREAMSPACE_TOKEN: 'ss_plugin',
+    STREAMSPACE_PLUGIN: 'my-plugin',
+    STREAMSPACE_VERSION: '1.0.0',
+    STREAMSPACE_CONFIG: JSON.stringify({ namespace: 'streamspace', ingressDomain: 'streamspace.local', hibernationEnabled: true }),
+  });
+});
+after(() => platform.stop());
+beforeEach(() => {
+  platform.requests = [];
+  platform.script = [];
+  registry.reset();
+});
+
+function evaluate(call) {
+  return new Function('streamspace', `return ${call}`)(streamspace);
+}
+
+for (const row of table.requests) {
+  test(`${row.js} makes the documented request and returns its data`, async () => {
+    platform.script.push({ status: row.status ?? 200, data: row.answer });
+
+    const returned = await evaluate(row.js);
+
+    assert.equal(platform.requests.length, 1);
+    const [request] = platform.requests;
+    assert.equal(request.line, row.request);
+    assert.deepEqual(request.body, row.body ?? null);
+    assert.equal(request.headers.authorization, 'Bearer ss_plugin');
+    assert.deepEqual(returned, row.returns);
+  });
+}
+
+for (const row of table.registrations) {
+  test(`${row.js} is what load answers`, () => {
+    assert.equal(evaluate(row.js), undefined);
+
+    const registered = Object.fromEntries(Object.entries(registry.describe()).filter(([, entries]) => entries.length > 0));
+    assert.deepEqual(registered, row.registers);
+  });
+}
+
+for (const row of table.refusals) {
+  test(`${row.js} is refused before anything is sent`, async () => {
+    const refused = await (async () => evaluate(row.js))().then(() => assert.fail('was not refused'), (error) => error);
+
+    assert.ok(refused instanceof TypeError, refused.stack);
+    for (const words of row.mentions) assert.ok(refused.message.includes(words), refused.message);
+    assert.deepEqual(platform.requests, []);
+  });
+}
+
+test('the table has every method of the API', () => {
+  const calls = [...table.requests, ...table.registrations].map((row) => /^streamspace\.([\w.]+)\(/.exec(row.js)[1]);
+  const offered = ['api', 'email', 'storage', 'ui', 'commands'].flatMap((part) => Object.keys(streamspace[part]).map((name) => `${part}.${name}`));
+  const wanted = [...offered, 'notify', 'notifyAll', 'notifyAdmins', 'schedule'];
+  assert.deepEqual(wanted.filter((name) => !calls.includes(name)), []);
+});
+
+test('all pages of keys are read', async () => {
+  platform.script.push({ data: ['a'], meta: { next_cursor: 'x y' } }, { data: ['b'] });
+
+  assert.deepEqual(await streamspace.storage.keys('p'), ['a', 'b']);
+
+  assert.deepEqual(platform.requests.map(({ line }) => line), ['GET /api/v1/storage?prefix=p', 'GET /api/v1/storage?prefix=p&cursor=x%20y']);
+});
+
+test("version and config are the platform's", () => {
+  assert.equal(streamspace.version, '1.0.0');
+  assert.deepEqual(streamspace.config, { namespace: 'streamspace', ingressDomain: 'streamspace.local', hibernationEnabled: true });
+});

@@ -1,0 +1,11 @@
+'use strict';
+
+// Run as a process of its own: a cold container with the plugin in the folder that argv names. Answers payloads over IPC.
+const { createHandler } = require('../../../plugin_layers/nodejs/node_modules/streamspace/runtime');
+
+const handler = createHandler(process.argv[2]);
+
+process.on('message', async ({ payload, leftMs }) => {
+  const end = Date.now() + leftMs;
+  process.send({ answer: await handler(payload, { getRemainingTimeInMillis: () => end - Date.now() }) });
+});

@@ -1,0 +1,97 @@
+"""Runs the JavaScript suites, so that one command runs all; and what holds of both SDKs as they are packed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+NODE_SDK = ROOT / "plugin_layers" / "nodejs" / "node_modules" / "streamspace"
+PYTHON_SDK = ROOT / "plugin_layers" / "python" / "streamspace"
+SUITES = sorted(HERE.glob("*.test.js"))
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+@needs_node
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+def test_javascript_suite(suite: Path) -> None:
+    ran = subprocess.run(["node", "--test", str(suite)], capture_output=True, text=True, timeout=120)
+
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
+
+
+@needs_node
+def test_both_sdks_have_the_same_errors_and_events(streamspace: ModuleType) -> None:
+    script = "const e = require('./errors'); console.log(JSON.stringify([e.CODES, require('./events').HOOKS]))"
+    codes, hooks = json.loads(subprocess.run(["node", "-e", script], cwd=NODE_SDK, capture_output=True).stdout)
+    from streamspace.errors import BY_CODE
+    from streamspace.events import HOOKS
+
+    assert set(codes) == set(BY_CODE)
+    assert {event: re.sub(r"(?<=[a-z])[A-Z]", lambda at: f"_{at[0].lower()}", hook) for event, hook in hooks.items()} == HOOKS
+
+
+def test_the_type_declarations_name_every_error(streamspace: ModuleType) -> None:
+    declared = set(re.findall(r"\| '(\w+Error)'", (NODE_SDK / "index.d.ts").read_text()))
+
+    assert declared == {found.__name__ for found in streamspace.errors.BY_CODE.values()} | {"StreamSpaceError"}
+
+
+@pytest.mark.parametrize("folder", [NODE_SDK, PYTHON_SDK], ids=["nodejs", "python"])
+def test_an_sdk_is_small(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+    assert sum(path.stat().st_size for path in files) <= 200 * 1024
+
+
+def test_importing_the_python_sdk_loads_nothing_heavy() -> None:
+    script = "import sys, streamspace.runtime; print(*sorted(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=PYTHON_SDK.parent, capture_output=True, text=True)
+
+    heavy = {"asyncio", "http.client", "urllib", "ssl", "typing", "inspect", "email.message", "logging", "traceback"}
+    assert ran.stderr == ""
+    assert heavy & set(ran.stdout.split()) == set()
+
+
+def test_a_typed_plugin_passes_mypy() -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(HERE / "types" / "sample_plugin.py")]
+    environment = {"MYPYPATH": str(PYTHON_SDK.parent), "PATH": ""}
+    cache = f"--cache-dir={ROOT / '.mypy_cache' / 'sample'}"
+
+    ran = subprocess.run([*command, cache], env=environment, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_typed_plugin_compiles(tmp_path: Path) -> None:
+    compiler = shutil.which("tsc") or next(map(str, ROOT.glob("*/node_modules/.bin/tsc")), None)
+    if compiler is None:
+        pytest.skip("no TypeScript compiler is installed")
+    options = {
+        "strict": True,
+        "noEmit": True,
+        "target": "es2022",
+        "lib": ["es2022"],
+        "module": "commonjs",
+        "types": [],
+        "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")]},
+    }
+    project = {"compilerOptions": options, "files": [str(HERE / "types" / "sample.ts")]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(project))
+
+    ran = subprocess.run([compiler, "-p", str(tmp_path)], capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stdout

@@ -1,0 +1,125 @@
+"""Every API method of the Python SDK against the table that the JavaScript suite runs too (tests/sdk/methods.json)."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from sdk_fake_platform import FakePlatform
+
+TABLE = json.loads((Path(__file__).parents[2] / "sdk" / "methods.json").read_text())
+STYLES = ["blocking", "awaited", "not awaited in an async def"]
+
+
+def evaluate(streamspace: ModuleType, call: str, style: str) -> Any:
+    scope = {"streamspace": streamspace}
+    if style == "blocking":
+        return eval(call, scope)
+    keyword = "await " if style == "awaited" else ""
+    exec(f"async def hook():\n    return {keyword}{call}\n", scope)
+    return asyncio.run(scope["hook"]())  # type: ignore[operator]
+
+
+def identify(row: dict[str, Any]) -> str:
+    return row["python"][len("streamspace.") :][:60]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("row", TABLE["requests"], ids=identify)
+def test_a_method_makes_the_documented_request_and_returns_its_data(
+    row: dict[str, Any], style: str, streamspace: ModuleType, platform: FakePlatform
+) -> None:
+    platform.script.append({"status": row.get("status", 200), "data": row["answer"]})
+
+    returned = evaluate(streamspace, row["python"], style)
+
+    [request] = platform.requests
+    assert request["line"] == row["request"]
+    assert request["body"] == row.get("body")
+    assert request["headers"]["authorization"] == "Bearer ss_plugin"
+    assert returned == row.get("returns")
+    if style != "not awaited in an async def":
+        assert type(returned) is type(row.get("returns"))
+
+
+@pytest.mark.parametrize("row", TABLE["registrations"], ids=identify)
+def test_a_registration_is_what_load_answers(row: dict[str, Any], streamspace: ModuleType) -> None:
+    returned = evaluate(streamspace, row["python"], "blocking")
+
+    registered = importlib.import_module("streamspace.registry").describe()
+    assert returned is None
+    assert {kind: entries for kind, entries in registered.items() if entries} == row["registers"]
+
+
+@pytest.mark.parametrize("row", TABLE["refusals"], ids=identify)
+def test_a_wrong_argument_is_refused_before_anything_is_sent(row: dict[str, Any], streamspace: ModuleType, platform: FakePlatform) -> None:
+    with pytest.raises(TypeError) as refused:
+        evaluate(streamspace, row["python"], "blocking")
+
+    assert all(words in str(refused.value) for words in row["mentions"]), str(refused.value)
+    assert platform.requests == []
+
+
+def test_the_table_has_every_method_of_the_api(streamspace: ModuleType) -> None:
+    called = {
+        ast.unparse(node.func).removeprefix("streamspace.")
+        for kind in ("requests", "registrations")
+        for row in TABLE[kind]
+        for node in ast.walk(ast.parse(row["python"]))
+        if isinstance(node, ast.Call)
+    }
+    offered = {
+        f"{namespace}.{name}"
+        for namespace in ("api", "email", "storage", "ui", "commands")
+        for name, value in vars(getattr(streamspace, namespace)).items()
+        if callable(value) and not name.startswith("_") and (namespace == "api" or value.__module__ == f"streamspace.{namespace}")
+    }
+    assert offered <= called
+    assert {"notify", "notify_all", "notify_admins", "schedule"} <= called
+
+
+def test_all_pages_of_keys_are_read(streamspace: ModuleType, platform: FakePlatform) -> None:
+    platform.script += [{"data": ["a"], "meta": {"next_cursor": "x y"}}, {"data": ["b"]}]
+
+    assert streamspace.storage.keys("p") == ["a", "b"]
+
+    assert [request["line"] for request in platform.requests] == [
+        "GET /api/v1/storage?prefix=p",
+        "GET /api/v1/storage?prefix=p&cursor=x%20y",
+    ]
+
+
+def test_version_and_config_are_the_platforms(streamspace: ModuleType) -> None:
+    assert streamspace.version == "1.0.0"
+    assert streamspace.config.namespace == "streamspace"
+    assert streamspace.config.ingress_domain == streamspace.config["ingressDomain"] == "streamspace.local"
+    assert streamspace.config.hibernation_enabled is True
+
+
+def test_calls_can_be_gathered(streamspace: ModuleType, platform: FakePlatform) -> None:
+    platform.script += [{"data": {"id": "a"}}, {"data": {"id": "b"}}, {"data": None}]
+
+    async def hook() -> Any:
+        return await asyncio.gather(
+            *[streamspace.api.get_session(key) for key in ("a", "b")], streamspace.notify("x", title="T", message="M")
+        )
+
+    assert asyncio.run(hook()) == [{"id": "a"}, {"id": "b"}, None]
+
+
+def test_a_missing_key_is_falsy_and_equal_to_none_before_it_is_awaited(streamspace: ModuleType, platform: FakePlatform) -> None:
+    async def hook() -> tuple[Any, Any]:
+        unawaited = streamspace.storage.get("missing")
+        return unawaited, await unawaited
+
+    unawaited, awaited = asyncio.run(hook())
+
+    assert not unawaited
+    assert unawaited == None  # noqa: E711 - what an author may write
+    assert awaited is None

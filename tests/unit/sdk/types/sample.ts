@@ -1,0 +1,52 @@
+// Compiles, or the types are wrong: what an author may write, and with @ts-expect-error what not.
+import streamspaceModule = require('streamspace');
+
+const same: streamspaceModule.StreamSpace = streamspace;
+void same;
+
+const plugin: streamspaceModule.Plugin = {
+  seen: [] as string[],
+
+  async onLoad() {
+    const key: string = this.config.apiKey;
+    streamspace.log.info(`${this.manifest.name} loads`, { key });
+    streamspace.ui.registerWidget('w', { title: 'T', component: './w.jsx', position: 'sidebar' });
+    streamspace.commands.register({ name: 'c', description: 'd', handler: async (args) => args.x });
+    streamspace.schedule('rate(1 hour)', () => {});
+    streamspace.schedule('sweep', 'rate(1 hour)', async ({ name }) => void name);
+  },
+
+  async onSessionCreated(session, event) {
+    this.seen.push(session.id, event.type);
+    await streamspace.notify(session.user, { title: 'T', message: session.template, type: 'success' });
+    await streamspace.notify.notifyAll({ title: 'T', message: 'M' });
+    await streamspace.notifyAdmins({ title: 'T', message: 'M', timeout: 3000 });
+    const sessions: streamspaceModule.Session[] = await streamspace.api.getSessions({ user: session.user, state: 'running' });
+    const url: string | undefined = sessions[0].url;
+    void url;
+    try {
+      await streamspace.api.getUser('john');
+    } catch (error) {
+      if (error instanceof streamspace.errors.UserNotFoundError) streamspace.log.warn(error.message, error.details);
+      else throw error;
+    }
+
+    // @ts-expect-error 'asleep' is no state
+    await streamspace.api.updateSession(session.id, { state: 'asleep' });
+    // @ts-expect-error the template is required
+    await streamspace.api.createSession({ user: 'john' });
+    // @ts-expect-error no such field
+    session.owner;
+    // @ts-expect-error the title is required
+    await streamspace.notify('john', { message: 'M' });
+    // @ts-expect-error a version cannot be set
+    streamspace.version = '2.0.0';
+  },
+
+  onUserLogin(user) {
+    const quota: number = user.quotas.maxSessions;
+    void quota;
+  },
+};
+
+export = plugin;
