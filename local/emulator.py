@@ -39,8 +39,8 @@ that a crash can then do is to deliver something twice, which everything here ex
 STREAMS = "dynamodb_stream_records"
 
 FIRST_LOG_LINE_S = 0.01
-"""After a function has answered, MiniStack waits for the first line of its log, 50 ms if it wrote none. What it wrote is
-in the pipe before the answer, so that less will do; a line that is late comes with the next invocation."""
+"""After a function has answered, MiniStack waits for the first line of its log, 50 ms if it wrote none. What it wrote
+is in the pipe before the answer, so that less will do; a line that is late comes with the next invocation."""
 
 LONGEST_DEPLOYMENT_S = 120
 """While CloudFormation is at work no snapshot is taken, so that a kill leaves the stack as it was before, and never one
