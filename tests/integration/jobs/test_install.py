@@ -5,9 +5,11 @@ import json
 import pytest
 
 from chalicelib import jobs, plugins, runtime
+from chalicelib.core import clock
 from chalicelib.events import Actor
 from chalicelib.jobs import records
 from chalicelib.jobs.errors import PluginBusy
+from chalicelib.jobs.install import plan_from_marketplace
 from chalicelib.plugins import HasDependents, PluginAlreadyInstalled
 from tests.integration.jobs.conftest import package
 
@@ -173,3 +175,30 @@ def test_the_plugins_role_can_only_read_its_own_queue_under_the_boundary(platfor
     policy = json.loads(policy) if isinstance(policy, str) else policy
     queue = next(one for one in policy["Statement"] if "sqs:ReceiveMessage" in one["Action"])
     assert queue["Resource"].endswith(":test-plugin-base.fifo")
+
+
+def test_a_job_whose_state_machine_was_stopped_is_found_and_rolled_back(platform, repository, aws):
+    repository.publish(package("base"))
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    for step in ("downloading", "extracting", "dependencies", "provisioning"):
+        jobs.run_step({"job_id": job.id, "action": "act", "step": step})
+    assert "functions" in platform.left_over()
+
+    with clock.travel(60):
+        count = jobs.recover_abandoned()
+        ended = jobs.wait_for_end(job.id, patience_s=60)
+
+    assert count == 1
+    assert ended.status == jobs.FAILED
+    assert ended.error["step"] == "provisioning"
+    assert platform.left_over() == {}
+
+
+def test_a_job_that_runs_or_has_ended_is_left_alone_by_the_sweep(platform, repository):
+    repository.publish(package("base"))
+    platform.install("base")
+
+    with clock.travel(3600):
+        assert jobs.recover_abandoned() == 0
+
+    assert [one.status for one in plugins.all_installed()] == ["active"]
