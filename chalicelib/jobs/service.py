@@ -27,7 +27,11 @@ def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
         plan = install.plan_from_upload(request["package"], activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
-    return _start("install", plan["slug"], plan, actor)
+    try:
+        return _start("install", plan["slug"], plan, actor)
+    except Exception:
+        install.discard_upload(plan)
+        raise
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:

@@ -1,5 +1,6 @@
 """Installing and uninstalling, with the real state machine executed on moto."""
 
+import base64
 import json
 
 import pytest
@@ -202,3 +203,33 @@ def test_a_job_that_runs_or_has_ended_is_left_alone_by_the_sweep(platform, repos
         assert jobs.recover_abandoned() == 0
 
     assert [one.status for one in plugins.all_installed()] == ["active"]
+
+
+def test_what_was_switched_off_and_is_needed_is_switched_on_and_off_again_when_the_job_fails(platform, repository):
+    repository.publish(package("base"))
+    repository.publish(package("top", dependencies=[{"slug": "base", "version_constraint": "^1.0.0"}]))
+    platform.install("base", activate=False)
+    platform.loads["top"] = {"ok": False, "error": {"name": "Error", "message": "no"}}
+
+    assert platform.install("top").status == jobs.FAILED
+    assert {one.slug: one.status for one in plugins.all_installed()} == {"base": "inactive"}
+
+    platform.loads.clear()
+    assert platform.install("top").status == jobs.SUCCEEDED
+    assert {one.slug: one.status for one in plugins.all_installed()} == {"base": "active", "top": "active"}
+
+
+def test_an_upload_is_installed_and_one_that_was_refused_leaves_no_object(platform):
+    archive = base64.b64encode(package("base")).decode()
+
+    def upload():
+        return jobs.start_install({"source": "upload", "package": archive, "activate": True}, actor=Actor("a", "A"))
+
+    assert jobs.wait_for_end(upload().id, patience_s=60).status == jobs.SUCCEEDED
+    platform.uninstall("base", backup=False)
+    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"), locks=["base"])
+
+    with pytest.raises(PluginBusy):
+        upload()
+
+    assert "objects" not in platform.left_over()
