@@ -10,12 +10,14 @@ from the sagas, and the names of the artifacts.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -37,9 +39,9 @@ def main() -> None:
     started = time.monotonic()
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     names = {
-        "DeploymentKey": _built("deployment", _deployment_inputs(), _deployment_files),
-        "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], _kubernetes_files),
-        "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), _python_sdk_files),
+        "DeploymentKey": _built("deployment", _deployment_inputs(), lambda: _compiled(_deployment_files(), "/var/task")),
+        "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], lambda: _compiled(_kubernetes_files(), "/opt")),
+        "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), lambda: _compiled(_python_sdk_files(), "/opt")),
         "NodejsSdkKey": _built("sdk-nodejs", _sources(ROOT / "plugin_layers/nodejs"), _nodejs_sdk_files),
     }
     TEMPLATE.write_text(json.dumps(_template(names), indent=1))
@@ -85,6 +87,27 @@ def _sources(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"]
 
 
+def _compiled(files: Iterable[tuple[str, bytes]], root: str) -> Iterator[tuple[str, bytes]]:
+    """The files, with the compiled form of each module among them; ``root`` is where they will lie on Lambda.
+
+    Lambda's file system is read-only, so a module that comes without is compiled anew at each cold start: three times the time until the
+    first answer (``make bench`` shows it). "Unchecked", because nothing changes there and the zip has no true times. Python looks for them
+    by its own version, so that another one finds none and compiles, as it would have. One process, one hash seed and one order: the same
+    bytes each time. A source that this Python cannot compile (some packages carry templates) stays as it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="streamspace-build-") as folder:
+        base = Path(folder).resolve()
+        for name, content in files:
+            path = base / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        command = [sys.executable, "-m", "compileall", "-q", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(base), "-p", root]
+        subprocess.run([*command, str(base)], env={**os.environ, "PYTHONHASHSEED": "0"}, check=False)
+        for path in base.rglob("*"):
+            if path.is_file():
+                yield path.relative_to(base).as_posix(), path.read_bytes()
+
+
 def _deployment_inputs() -> list[Path]:
     return [ROOT / "app.py", ROOT / "requirements.txt", *_sources(ROOT / "chalicelib"), ROOT / ".chalice/config.json"]
 
@@ -112,10 +135,13 @@ def _chalice_package() -> Path:
 
 
 def _deployment_files() -> Iterator[tuple[str, bytes]]:
-    """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size)."""
+    """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size), and
+    of the others what only people read (half of the time that a client takes to make)."""
     from chalicelib.core.aws import SERVICES
 
     kept = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
+    prefixes: set[str] = set()
+    endpoints = b""
     with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
         for name in package.namelist():
             parts = name.split("/")
@@ -126,7 +152,39 @@ def _deployment_files() -> Iterator[tuple[str, bytes]]:
             # boto3's resource models: the platform uses clients only. Examples are documentation.
             if parts[:2] == ["boto3", "data"] or parts[:2] == ["boto3", "examples"] or parts[-1].startswith("examples-1."):
                 continue
-            yield name, package.read(name)
+            if name == "botocore/data/endpoints.json":
+                endpoints = package.read(name)
+            elif name.startswith("botocore/data/") and name.endswith(".json.gz"):
+                model = _without_documentation(json.loads(gzip.decompress(package.read(name))))
+                prefixes.add(model.get("metadata", {}).get("endpointPrefix", ""))
+                yield name.removesuffix(".gz"), _json(model)
+            else:
+                yield name, package.read(name)
+    yield "botocore/data/endpoints.json", _json(_endpoints_of(json.loads(endpoints), prefixes))
+
+
+def _without_documentation(model: Any) -> Any:
+    """A member that happens to be called so is kept: it is a mapping, and documentation is text."""
+    if isinstance(model, list):
+        return [_without_documentation(each) for each in model]
+    if isinstance(model, dict):
+        return {
+            key: _without_documentation(value) for key, value in model.items() if not (key == "documentation" and isinstance(value, str))
+        }
+    return model
+
+
+def _endpoints_of(endpoints: dict[str, Any], prefixes: set[str]) -> dict[str, Any]:
+    """The regions are all kept: botocore looks up there whether one exists."""
+    partitions = [
+        {**each, "services": {name: service for name, service in each["services"].items() if name in prefixes}}
+        for each in endpoints["partitions"]
+    ]
+    return {**endpoints, "partitions": partitions}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
