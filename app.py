@@ -45,3 +45,10 @@ def record_dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import dead_letters
 
     return dead_letters.handle(event)
+
+
+@app.lambda_function(name="sweeper")
+def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import sweeps
+
+    return sweeps.handle(event)

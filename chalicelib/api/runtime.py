@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chalicelib import plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes
-from chalicelib.core import config
+from chalicelib.core import clock, config
 from chalicelib.core.errors import ValidationError
 
 routes = Routes()
@@ -80,6 +81,32 @@ def replay(request: Request, slug: str) -> Reply:
     plugins.get(slug)
     count = runtime.deliveries.replay(slug, request.body.get("event_id"))
     return Reply({"replayed": count}, message=f"{count} event{'s' if count != 1 else ''} will be delivered again")
+
+
+_MOMENT = {"type": "string", "format": "date-time"}
+
+
+@routes.get(
+    "/admin/plugins/{slug}/logs",
+    permission="plugins.events",
+    query={"level": {"enum": list(runtime.logs.LEVELS)}, "from": _MOMENT, "to": _MOMENT, "cursor": {"type": "string"}},
+    aws_calls=3,
+)
+def logs(request: Request, slug: str) -> Reply:
+    """What the plugin logged, oldest first; ``level`` and above. ``meta.next_cursor`` leads on. 404 PLUGIN_NOT_FOUND."""
+    plugins.get(slug)
+    query = request.query
+    lines, cursor = runtime.logs.read(
+        slug, level=query["level"], since=_moment("from", query["from"]), until=_moment("to", query["to"]), cursor=query["cursor"]
+    )
+    return Reply(lines, meta={"next_cursor": cursor})
+
+
+def _moment(field: str, text: str | None) -> datetime | None:
+    try:
+        return clock.parse_rfc3339(text) if text else None
+    except ValueError as error:
+        raise ValidationError({field: ["Must be a time such as 2026-01-02T03:04:05Z"]}) from error
 
 
 def _number(text: str) -> int:

@@ -68,6 +68,12 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
     }
 
 
+def discard_upload(plan: dict[str, Any]) -> None:
+    """The package that waits for a job which never came to be."""
+    if plan["source"] == "upload":
+        artifacts.delete(plan["upload_key"])
+
+
 # ── The steps. Each works on one plugin of the job: the one that was asked for, or a dependency. ─────────────────────────────────────
 
 
@@ -111,12 +117,16 @@ def install_dependencies(job: Job) -> dict[str, Any]:
             part.made[step.name] = step.act(part) or {}
         names.append(needed["slug"])
     for slug in _inactive_requirements(job):
+        records.journal(job.id, f"switched-on/{slug}")
         plugins.switch_on(plugins.get(slug), job.actor)
     return {"installed": names}
 
 
 def remove_dependencies(job: Job) -> None:
-    """Only what this job installed, last first."""
+    """Only what this job switched on and installed, last first."""
+    for entry in reversed(records.began(job.id, "switched-on/")):
+        plugins.switch_off(entry.removeprefix("switched-on/"), job.actor)
+        records.strike(job.id, entry)
     for entry in reversed(records.began(job.id, "dependencies/")):
         _, number, _, name = entry.split("/")
         part = _part(job, job.request["dependencies"][int(number)])

@@ -97,6 +97,9 @@ def _explained(step: str, error: Exception) -> dict[str, Any]:
 
 
 def _interrupted(job: Job, execution: dict[str, Any]) -> dict[str, Any]:
+    if execution.get("is_recovery"):
+        message = "The platform was stopped while this step ran; what it had made was removed"
+        return {"step": job.step, "code": "INTERRUPTED", "message": message, "details": {}}
     cause = str((execution.get("failure") or {}).get("Cause", ""))
     with contextlib.suppress(ValueError, AttributeError):
         cause = json.loads(cause).get("errorMessage", cause)

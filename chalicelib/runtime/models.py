@@ -10,12 +10,11 @@
 """
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 
 
-class RuntimeRow(Model):
+class RuntimeRow(Row):
     class Meta(TableMeta):
         table_name = table("RUNTIME_TABLE")
 
