@@ -196,7 +196,8 @@ def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
         raise SystemExit(f"the Kubernetes layer could not be installed:\n{done.stderr}")
     for path in _sources(target):
         relative = path.relative_to(target)
-        if relative.parts[0] not in ("bin", "botocore", "boto3"):
+        # Half of the client is a second one, for asyncio.
+        if relative.parts[0] not in ("bin", "botocore", "boto3") and relative.parts[:2] != ("kubernetes", "aio"):
             yield f"python/{relative.as_posix()}", path.read_bytes()
     shutil.rmtree(target)
 
