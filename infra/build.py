@@ -164,12 +164,12 @@ def _deployment_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _without_documentation(model: Any) -> Any:
-    """A member that happens to be called so is kept: it is a mapping, and documentation is text."""
+    """The texts emptied, not taken out: botocore reads some of them. A member that happens to be called so is a mapping, and kept."""
     if isinstance(model, list):
         return [_without_documentation(each) for each in model]
     if isinstance(model, dict):
         return {
-            key: _without_documentation(value) for key, value in model.items() if not (key == "documentation" and isinstance(value, str))
+            key: "" if key == "documentation" and isinstance(value, str) else _without_documentation(value) for key, value in model.items()
         }
     return model
 
