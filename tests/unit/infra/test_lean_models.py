@@ -12,6 +12,7 @@ from infra.build import _without_documentation
 def test_every_operation_can_be_read_from_a_model_without_documentation(service):
     model = ServiceModel(_without_documentation(Loader().load_service_model(service, "service-2")), service)
 
+    assert all(parameter.documentation == "" for parameter in model.client_context_parameters)
     for name in model.operation_names:
         operation = model.operation_model(name)
         assert operation.documentation == ""
