@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def streamspace(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def _a_fresh_story(stack):
     """Nobody has been through it yet: what an earlier run left is removed."""
-    for slug in ("welcome-mailer", "usage-report", "audit-trail", "hello-sessions"):
+    for slug in ("welcome-mailer", "usage-report", "audit-trail"):
         streamspace("plugins", "uninstall", "--yes", "--no-backup", slug)
     streamspace("users", "delete", "--yes", "jane")
     yield
@@ -53,18 +54,20 @@ def test_the_first_ten_minutes_run_word_for_word():
     assert "Uninstalled welcome-mailer" in told.stdout
 
 
-@pytest.mark.usefixtures("_a_fresh_story")
+@pytest.mark.usefixtures("stack")
 def test_the_first_plugin_is_written_published_and_used_as_it_says(tmp_path):
-    folder = tmp_path / "hello-sessions"
+    # A name and a command of its own: what was published once under a version stays so.
+    word = f"hello-{uuid.uuid4().hex[:8]}"
+    folder = tmp_path / word
     folder.mkdir()
     manifest = next(block for block in blocks("json") if "hello-sessions" in block)
-    (folder / "manifest.json").write_text(manifest)
-    (folder / "index.js").write_text(blocks("javascript")[0])
+    (folder / "manifest.json").write_text(manifest.replace("hello-sessions", word))
+    (folder / "index.js").write_text(blocks("javascript")[0].replace("name: 'hello'", f"name: '{word}'"))
 
     published = streamspace("publish", str(folder))
-    installed = streamspace("plugins", "install", "hello-sessions")
-    answered = streamspace("commands", "run", "hello", "name=Jane")
-    streamspace("plugins", "uninstall", "--yes", "--no-backup", "hello-sessions")
+    installed = streamspace("plugins", "install", word)
+    answered = streamspace("commands", "run", word, "name=Jane")
+    streamspace("plugins", "uninstall", "--yes", "--no-backup", word)
 
     assert published.returncode == installed.returncode == answered.returncode == 0, published.stderr + installed.stderr + answered.stderr
     assert answered.stdout.strip().strip('"') == "Hello, Jane!"
