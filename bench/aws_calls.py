@@ -106,7 +106,7 @@ def _account(calls: list[str]) -> Iterator[list[str]]:
     before = dict(os.environ)
     os.environ.pop("AWS_ENDPOINT_URL", None)
     os.environ.pop("AWS_PROFILE", None)
-    os.environ |= {name: "bench" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    os.environ |= dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "bench")
     os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "STREAMSPACE_ENVIRONMENT": "local"}
     call = BaseClient._make_api_call
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import urllib.request
 from datetime import datetime
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -71,7 +72,7 @@ def _steps(job: dict[str, Any]) -> Steps:
         # A step that works on several plugins tells of itself more than once.
         moments.setdefault(name, _moment_of(str(event.id)))
     names = list(moments)
-    return {name: moments[after] - moments[name] for name, after in zip(names, names[1:], strict=False)}
+    return {name: moments[after] - moments[name] for name, after in pairwise(names)}
 
 
 def _news(job_id: str) -> list[sse.Event]:

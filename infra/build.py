@@ -154,30 +154,27 @@ def _deployment_files() -> Iterator[tuple[str, bytes]]:
                 continue
             if name == "botocore/data/endpoints.json":
                 endpoints = package.read(name)
-            elif name.startswith("botocore/data/") and name.endswith("/service-2.json.gz"):
-                model = lean_model(json.loads(gzip.decompress(package.read(name))))
-                prefixes.add(model["metadata"]["endpointPrefix"])
+            elif name.startswith("botocore/data/") and name.endswith(".json.gz"):
+                model = _without_documentation(json.loads(gzip.decompress(package.read(name))))
+                prefixes.add(model.get("metadata", {}).get("endpointPrefix", ""))
                 yield name.removesuffix(".gz"), _json(model)
             else:
                 yield name, package.read(name)
-    yield "botocore/data/endpoints.json", _json(lean_endpoints(json.loads(endpoints), prefixes))
+    yield "botocore/data/endpoints.json", _json(_endpoints_of(json.loads(endpoints), prefixes))
 
 
-def lean_model(model: Any) -> Any:
-    """A service's model without its documentation. A member that happens to be called so is kept: it is a mapping, and documentation is
-    text. Parameters of endpoints keep theirs, here and in the rule sets: botocore refuses those without."""
+def _without_documentation(model: Any) -> Any:
+    """The texts emptied, not taken out: botocore reads some of them. A member that happens to be called so is a mapping, and kept."""
     if isinstance(model, list):
-        return [lean_model(each) for each in model]
+        return [_without_documentation(each) for each in model]
     if isinstance(model, dict):
         return {
-            key: value if key == "clientContextParams" else lean_model(value)
-            for key, value in model.items()
-            if not (key == "documentation" and isinstance(value, str))
+            key: "" if key == "documentation" and isinstance(value, str) else _without_documentation(value) for key, value in model.items()
         }
     return model
 
 
-def lean_endpoints(endpoints: dict[str, Any], prefixes: set[str]) -> dict[str, Any]:
+def _endpoints_of(endpoints: dict[str, Any], prefixes: set[str]) -> dict[str, Any]:
     """The regions are all kept: botocore looks up there whether one exists."""
     partitions = [
         {**each, "services": {name: service for name, service in each["services"].items() if name in prefixes}}

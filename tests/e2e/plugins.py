@@ -102,7 +102,9 @@ class Workshop:
 
     def install(self, code: str, *, activate: bool = True, **about: Any) -> WrittenPlugin:
         """Installed and, unless told otherwise, active."""
-        written = self.write(code, **about)
+        return self.install_written(self.write(code, **about), activate=activate)
+
+    def install_written(self, written: WrittenPlugin, *, activate: bool = True) -> WrittenPlugin:
         self._made.append(written.slug)
         answer = self._api.ask("POST", "/admin/plugins/install", {"source": "upload", "package": written.package, "activate": activate})
         if answer.status == 202:

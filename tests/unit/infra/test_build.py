@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from chalicelib.core.aws import SERVICES
-from infra.build import _compiled, lean_endpoints, lean_model
+from infra.build import _compiled, _endpoints_of, _without_documentation
 
 DATA = Path(botocore.__file__).parent / "data"
 CALLS = {
@@ -38,12 +38,12 @@ def lean_data(tmp_path_factory):
         shutil.copy(DATA / name, folder)
     for service in SERVICES:
         shutil.copytree(DATA / service, folder / service)
-        for packed in (folder / service).rglob("service-2.json.gz"):
-            model = lean_model(json.loads(gzip.decompress(packed.read_bytes())))
-            prefixes.add(model["metadata"]["endpointPrefix"])
+        for packed in (folder / service).rglob("*.json.gz"):
+            model = _without_documentation(json.loads(gzip.decompress(packed.read_bytes())))
+            prefixes.add(model.get("metadata", {}).get("endpointPrefix"))
             packed.with_suffix("").write_text(json.dumps(model))
             packed.unlink()
-    (folder / "endpoints.json").write_text(json.dumps(lean_endpoints(json.loads((DATA / "endpoints.json").read_text()), prefixes)))
+    (folder / "endpoints.json").write_text(json.dumps(_endpoints_of(json.loads((DATA / "endpoints.json").read_text()), prefixes)))
     return folder
 
 
@@ -82,9 +82,9 @@ def test_a_client_of_lean_models_calls_the_same_endpoint(session, service, regio
 
 
 def test_a_member_called_documentation_stays_in_its_model():
-    model = {"documentation": "<p>Words</p>", "shapes": {"A": {"members": {"documentation": {"shape": "B", "documentation": "more"}}}}}
+    model = {"documentation": "<p>Words</p>", "members": {"documentation": {"shape": "Text", "documentation": "more"}}}
 
-    assert lean_model(model) == {"shapes": {"A": {"members": {"documentation": {"shape": "B"}}}}}
+    assert _without_documentation(model) == {"documentation": "", "members": {"documentation": {"shape": "Text", "documentation": ""}}}
 
 
 def test_modules_are_compiled_to_the_same_bytes_each_time_and_know_where_they_will_lie():
