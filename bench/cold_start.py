@@ -8,6 +8,7 @@ own code takes longest (``self``), with what each costs together with all that i
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from bench.function import Function, function
 from bench.report import Table, by_turns, milliseconds, ratio
@@ -26,7 +27,7 @@ def run() -> list[Table]:
 def _first_answers(one: Function) -> Table:
     rows = []
     for title, compiled, rounds in (("as shipped: compiled", True, _ROUNDS), ("compiled at each start", False, _ROUNDS_UNCOMPILED)):
-        ours, bare = by_turns(rounds, lambda c=compiled: one.first("ours", compiled=c), lambda c=compiled: one.first("bare", compiled=c))
+        ours, bare = by_turns(rounds, partial(one.first, "ours", compiled=compiled), partial(one.first, "bare", compiled=compiled))
         wall, bare_wall = [each["wall_s"] for each in ours], [each["wall_s"] for each in bare]
         cpu, bare_cpu = [each["cpu_s"] for each in ours], [each["cpu_s"] for each in bare]
         rows.append((title, ratio(wall, bare_wall), ratio(cpu, bare_cpu), milliseconds(wall), milliseconds(bare_wall), rounds))

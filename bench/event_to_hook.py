@@ -1,7 +1,8 @@
 """From a committed event to the first line of a plugin's hook, on the local stack, warm, one event at a time.
 
 The hook writes down ``Date.now()``; the event's ``time`` is that of the transaction which committed it. Between them lie the table's
-stream, the dispatcher, the plugin's queue and its function. The other side, by turns with it, is the smallest request that the stack answers.
+stream, the dispatcher, the plugin's queue and its function. The other side, by turns with it, is the smallest request that the stack
+answers.
 """
 
 from __future__ import annotations

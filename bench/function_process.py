@@ -45,7 +45,7 @@ def bare() -> dict:
 def warm(rounds: int) -> dict:
     """Ours without and with a token; a Chalice route that answers the same text, without and with an item read by a boto3 client."""
     import boto3
-    from chalice import Chalice, Response
+    from chalice.app import Chalice, Response
 
     import app
 
