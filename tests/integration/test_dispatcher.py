@@ -107,7 +107,7 @@ def committed(name) -> list[int]:
 _things = 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_the_stream_shows_each_aggregate_arrives_in_order_without_gaps(queue, data):
     """Streams keep order within an aggregate only between transactions; here even that is not relied upon, nor is anything shown once."""
