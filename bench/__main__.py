@@ -46,8 +46,8 @@ def _run(name: str) -> str:
 
 def _heading() -> str:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip().lstrip("v")
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, Node.js {node or
-    'none'}" return "\n".join(
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, Node.js {node or 'none'}"
+    return "\n".join(
         [
             "# Benchmarks",
             "",

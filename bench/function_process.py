@@ -44,10 +44,9 @@ def bare() -> dict:
 
 def warm(rounds: int) -> dict:
     """Ours without and with a token; a Chalice route that answers the same text, without and with an item read by a boto3 client."""
+    import app
     import boto3
     from chalice import Chalice, Response
-
-    import app
 
     token = os.environ["BENCH_TOKEN"]
     bodies = {name: app.app(event(PATH, given), None)["body"] for name, given in (("open", None), ("token", token))}

@@ -20,8 +20,8 @@ class Account:
 
     def __init__(self, endpoint_url: str, credentials: dict[str, str] | None = None) -> None:
         self._endpoint_url = endpoint_url
-        root = {name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET"
-        in name} self.credentials = credentials or root
+        root = {name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET" in name}
+        self.credentials = credentials or root
 
     def acting_as(self, credentials: dict[str, str]) -> Account:
         return Account(self._endpoint_url, credentials)

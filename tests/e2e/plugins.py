@@ -22,8 +22,7 @@ RECORDER = {
     "nodejs": """
 const heard = async (subject, event) => {
   const key = `heard:${event.aggregate}`;
-  await streamspace.storage.set(key, [...((await streamspace.storage.get(key)) || []), { id: event.id, type: event.type, sequence:
-  event.sequence }]);
+  await streamspace.storage.set(key, [...((await streamspace.storage.get(key)) || []), { id: event.id, type: event.type, sequence: event.sequence }]);
 };
 module.exports = {
   onLoad() {
