@@ -39,8 +39,11 @@ def delete(slug: str, key: str) -> None:
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
     """Up to a thousand keys, in order of their UTF-8 bytes, and the cursor of the next page. Key condition: pk, sk begins with prefix."""
+    if len(prefix.encode()) > LONGEST_KEY_BYTES:
+        # No key begins like that, and DynamoDB would refuse to look.
+        return [], None
     start = decode_cursor(cursor) if cursor else None
-    if start is not None and start.get("pk") != _partition(slug):
+    if start is not None and (start.keys() != {"pk", "sk"} or start["pk"] != _partition(slug) or not isinstance(start["sk"], str)):
         raise ValidationError({"cursor": ["The cursor is not one that this API gave out"]})
     found = RuntimeRow.query(
         _partition(slug),
