@@ -46,7 +46,9 @@ def _run(name: str) -> str:
 
 def _heading() -> str:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip().lstrip("v")
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, Node.js {node or 'none'}"
+    machine = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, Node.js {node or 'none'}"
+    )
     return "\n".join(
         [
             "# Benchmarks",

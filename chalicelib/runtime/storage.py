@@ -44,11 +44,12 @@ def delete(slug: str, key: str) -> None:
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
     """Up to a thousand keys, in order of their UTF-8 bytes, and the cursor of the next page. Key condition: pk, sk begins with prefix."""
+    if len(prefix.encode()) > LONGEST_KEY_BYTES:
+        # No key begins like that, and DynamoDB would refuse to look.
+        return [], None
     start = decode_cursor(cursor) if cursor else None
     if start is not None and not _is_own(start, slug, prefix):
         raise ValidationError({"cursor": ["The cursor is not one that this API gave out for this list"]})
-    if len(prefix.encode()) > LONGEST_KEY_BYTES:
-        return [], None
     found = RuntimeRow.query(
         _partition(slug),
         RuntimeRow.sk.startswith(prefix) if prefix else None,
