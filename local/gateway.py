@@ -200,7 +200,7 @@ async def _too_large(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     except web.HTTPRequestEntityTooLarge:
         limit = LARGEST_BODY_BYTES // (1024 * 1024)
-        return failure(413, f"The request's body is larger than {limit} MB.", code="REQUEST_TOO_LARGE")
+        return failure(413, f"The request's body is larger than {limit} MB.", code="PAYLOAD_TOO_LARGE")
 
 
 async def _healthy(_request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,7 @@ from chalice.app import Chalice, Response
 from chalicelib import accounts
 from chalicelib.accounts import Caller
 from chalicelib.api.routing import BASE_PATH, PathMatcher, path_of
-from chalicelib.core import clock, ids, log, validation
+from chalicelib.core import clock, ids, log, strict_json, validation
 from chalicelib.core.errors import (
     MethodNotAllowed,
     NotFound,
@@ -37,6 +38,9 @@ View = Callable[..., "Reply"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_BODY_LIMIT = 512 * 1024
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+# DynamoDB takes keys of 1 and 2 KB, and no name of anything has more than 512 bytes.
+_LONGEST_NAME_BYTES = 800
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ class Request:
             # The view reads what is not JSON from raw_body itself.
             return {}
         try:
-            value = json.loads(self.raw_body or b"{}", parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            value = strict_json.read(self.raw_body or b"{}")
+        except ValueError as error:
             raise ValidationError({"body": [f"The body is not valid JSON: {error}"]}) from error
         if self.route.body is not None:
             validation.check(self.route.body, value)
@@ -238,6 +242,8 @@ class Api(Chalice):
         request_id = str((event.get("requestContext") or {}).get("requestId") or ids.text("req"))
         try:
             pattern, parameters = self._matcher.match(path_of(event)) or _raise(NotFound(path=path_of(event)))
+            if any(len(value.encode()) > _LONGEST_NAME_BYTES for value in parameters.values()):
+                raise NotFound("There is nothing with so long a name")
             methods = self.declared[pattern]
             method = str(event.get("httpMethod", "")).upper()
             if method not in methods:
@@ -372,15 +378,11 @@ def page_links(request: Request, page: Page[Any]) -> dict[str, str | None]:
 def _converted(text: str, schema: validation.Schema) -> Any:
     """A query parameter's text as the type that its schema asks for; left as text where it is not one, for validation to refuse."""
     kind = schema.get("type")
-    if kind == "integer" and text.lstrip("-").isdigit() and len(text) < 20:
+    if kind == "integer" and _WHOLE_NUMBER.fullmatch(text):
         return int(text)
     if kind == "boolean" and text.lower() in _TRUE + _FALSE:
         return text.lower() in _TRUE
     return text
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _raise(error: StreamSpaceError) -> Any:

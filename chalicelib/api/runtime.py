@@ -12,7 +12,13 @@ from chalicelib.core.errors import ValidationError
 
 routes = Routes()
 
-_PLACE: dict[str, Any] = {"aggregate": {"type": "string", "minLength": 1}, "sequence": {"type": "integer"}}
+# Of an event id, which is below 2^53.
+_MOST_DIGITS = 16
+
+_PLACE: dict[str, Any] = {
+    "aggregate": {"type": "string", "minLength": 1, "maxLength": 400},
+    "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53},
+}
 _ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
 _FAILURE = {
     "type": "object",
@@ -110,6 +116,6 @@ def _moment(field: str, text: str | None) -> datetime | None:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise ValidationError({"event_id": ["Must be a whole number"]})
     return int(text)

@@ -20,16 +20,16 @@ class Account:
 
     def __init__(self, endpoint_url: str, credentials: dict[str, str] | None = None) -> None:
         self._endpoint_url = endpoint_url
-        root = {name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET" in name}
+        root = {
+            name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET" in name
+        }
         self.credentials = credentials or root
 
     def acting_as(self, credentials: dict[str, str]) -> Account:
         return Account(self._endpoint_url, credentials)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service, endpoint_url=self._endpoint_url, region_name=settings.REGION, config=_ONE_TRY, **self.credentials
-        )
+        return boto3.client(service, endpoint_url=self._endpoint_url, region_name=settings.REGION, config=_ONE_TRY, **self.credentials)
 
     @property
     def bucket(self) -> str:

@@ -215,7 +215,9 @@ def test_12_the_python_plugin_heard_it_too(api, account, story):
 
     eventually(lambda: mails(account, story.email, "Your StreamSpace usage"), 30, "no mail about metering")
     eventually(
-        lambda: {"session.created", "session.started"} <= {entry["action"] for entry in audited(api, story)}, 30, lambda: audited(api, story)
+        lambda: {"session.created", "session.started"} <= {entry["action"] for entry in audited(api, story)},
+        30,
+        lambda: audited(api, story),
     )
 
 

@@ -165,7 +165,7 @@ def test_ten_megabytes_pass_and_more_is_refused(through):
         refused = await client.post("/api/v1/x", data=b"x" * (10 * 1024 * 1024 + 1))
         return await passed.json(), refused.status, (await refused.json())["error"]["code"]
 
-    assert through(conversation, answer) == (10 * 1024 * 1024, 413, "REQUEST_TOO_LARGE")
+    assert through(conversation, answer) == (10 * 1024 * 1024, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_fifty_requests_at_once_are_all_answered(through):
