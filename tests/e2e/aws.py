@@ -38,6 +38,13 @@ class Account:
     def tables(self) -> list[str]:
         return self.client("dynamodb").list_tables()["TableNames"]
 
+    def stored_by(self, slug: str) -> dict[str, Any]:
+        """What a plugin keeps in its storage, read where it lies: without waking the plugin."""
+        (table,) = [name for name in self.tables() if "Runtime" in name]
+        asked = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": f"STORAGE#{slug}"}}, "ConsistentRead": True}
+        pages = self.client("dynamodb").get_paginator("query").paginate(TableName=table, **asked)
+        return {row["sk"]["S"]: json.loads(row["body"]["S"]) for page in pages for row in page["Items"]}
+
     def mails_to(self, address: str) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self._endpoint_url}/_ministack/ses/messages", timeout=30) as answer:
             of_accounts = json.load(answer)["messages"].values()

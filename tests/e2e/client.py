@@ -54,7 +54,7 @@ class Api:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         self.token = token
-        self._http = urllib3.PoolManager(timeout=60, retries=False)
+        self._http = urllib3.PoolManager(timeout=60, retries=False, maxsize=10)
 
     def raw(self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request as it stands; ``path`` begins after the host."""
