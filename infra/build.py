@@ -42,7 +42,7 @@ def main() -> None:
         "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), _python_sdk_files),
         "NodejsSdkKey": _built("sdk-nodejs", _sources(ROOT / "plugin_layers/nodejs"), _nodejs_sdk_files),
     }
-    TEMPLATE.write_text(json.dumps(_template(names), indent=1))
+    TEMPLATE.write_text(json.dumps(template(names, _chalice_template()), indent=1))
     for stale in ARTIFACTS.iterdir():
         if stale.suffix == ".zip" and stale.name not in names.values():
             stale.unlink()
@@ -61,16 +61,23 @@ def _built(name: str, inputs: Iterable[Path], files: Callable[[], Iterator[tuple
         if last_fingerprint == fingerprint and (ARTIFACTS / last_name).exists():
             return last_name
     print(f"building {name} …", flush=True)
-    partial = ARTIFACTS / f"{name}.partial"
+    artifact = write_artifact(ARTIFACTS, name, files())
+    stamp.write_text(f"{fingerprint} {artifact}")
+    return artifact
+
+
+def write_artifact(folder: Path, name: str, files: Iterable[tuple[str, bytes]]) -> str:
+    """Zip ``files``; the zip's name, which says its content. The same files give the same bytes, in whatever order they come."""
+    partial = folder / f"{name}.partial"
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files()):
+        for path, content in sorted(files):
             entry = zipfile.ZipInfo(path, _ZIP_TIME)
+            entry.create_system = 3  # Unix: the attributes below are its
             entry.external_attr = (0o755 if path.endswith(".so") else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     artifact = f"{name}-{hashlib.sha256(partial.read_bytes()).hexdigest()[:16]}.zip"
-    partial.replace(ARTIFACTS / artifact)
-    stamp.write_text(f"{fingerprint} {artifact}")
+    partial.replace(folder / artifact)
     return artifact
 
 
@@ -112,21 +119,25 @@ def _chalice_package() -> Path:
 
 
 def _deployment_files() -> Iterator[tuple[str, bytes]]:
-    """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size)."""
+    """Chalice's zip, less what no function needs."""
+    with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
+        for name in package.namelist():
+            if is_deployed(name):
+                yield name, package.read(name)
+
+
+def is_deployed(path: str) -> bool:
+    """Whether a function needs that file: not the models of AWS services that the platform never calls (four fifths of the size)."""
     from chalicelib.core.aws import SERVICES
 
     kept = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
-    with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
-        for name in package.namelist():
-            parts = name.split("/")
-            if name.endswith("/") or "__pycache__" in parts:
-                continue
-            if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
-                continue
-            # boto3's resource models: the platform uses clients only. Examples are documentation.
-            if parts[:2] == ["boto3", "data"] or parts[:2] == ["boto3", "examples"] or parts[-1].startswith("examples-1."):
-                continue
-            yield name, package.read(name)
+    parts = path.split("/")
+    if path.endswith("/") or "__pycache__" in parts:
+        return False
+    if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
+        return False
+    # boto3's resource models: the platform uses clients only. Examples are documentation.
+    return parts[:2] not in (["boto3", "data"], ["boto3", "examples"]) and not parts[-1].startswith("examples-1.")
 
 
 def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
@@ -158,8 +169,9 @@ def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
 # ── Template ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _template(names: dict[str, str]) -> dict[str, Any]:
-    template = _merged(_chalice_template(), _our_template())
+def template(names: dict[str, str], chalice_template: dict[str, Any]) -> dict[str, Any]:
+    """What CloudFormation gets. ``names``: parameter -> artifact; ``chalice_template``: what Chalice made of ``app.py``."""
+    template = _merged(chalice_template, _our_template())
     resources = template["Resources"]
     _one_proxy_resource(resources["RestAPI"])
     for saga_name, definition in _state_machines().items():

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,7 +126,7 @@ class Request:
             # The view reads what is not JSON from raw_body itself.
             return {}
         try:
-            value = json.loads(self.raw_body or b"{}", parse_constant=_refuse_constant)
+            value = json.loads(self.raw_body or b"{}", parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise ValidationError({"body": [f"The body is not valid JSON: {error}"]}) from error
         if self.route.body is not None:
@@ -372,11 +374,19 @@ def page_links(request: Request, page: Page[Any]) -> dict[str, str | None]:
 def _converted(text: str, schema: validation.Schema) -> Any:
     """A query parameter's text as the type that its schema asks for; left as text where it is not one, for validation to refuse."""
     kind = schema.get("type")
-    if kind == "integer" and text.lstrip("-").isdigit() and len(text) < 20:
+    if kind == "integer" and re.fullmatch("-?[0-9]{1,18}", text):
         return int(text)
     if kind == "boolean" and text.lower() in _TRUE + _FALSE:
         return text.lower() in _TRUE
     return text
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON, but no number that anybody could be answered with."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chalicelib import plugins, runtime
@@ -11,7 +12,10 @@ from chalicelib.core.errors import ValidationError
 
 routes = Routes()
 
-_PLACE: dict[str, Any] = {"aggregate": {"type": "string", "minLength": 1}, "sequence": {"type": "integer"}}
+_PLACE: dict[str, Any] = {
+    "aggregate": {"type": "string", "minLength": 1, "maxLength": 500},
+    "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53},
+}
 _ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
 _FAILURE = {
     "type": "object",
@@ -83,6 +87,6 @@ def replay(request: Request, slug: str) -> Reply:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
-        raise ValidationError({"event_id": ["Must be a whole number"]})
+    if not re.fullmatch("[0-9]{1,16}", text):
+        raise ValidationError({"event_id": ["Must be an event's id: a whole number below 2^53"]})
     return int(text)
