@@ -33,16 +33,17 @@ _REPLAY = {"type": "object", "properties": {"event_id": {"type": "integer"}}, "a
 
 @routes.get("/runtime/self", plugin_only=True, aws_calls=4)
 def itself(request: Request) -> Reply:
-    """Settings, in clear, and what the platform is."""
+    """Settings, in clear, and what the platform is. Its budget counts one secret setting; each further one costs one more call."""
     plugin = plugins.get(request.caller.id)
-    values, version = plugins.current_settings(plugin.slug)
+    values = plugins.current_settings_of(plugin)
     platform = {
         "version": config.PLATFORM_VERSION,
         "namespace": config.namespace(),
         "ingressDomain": config.ingress_domain(),
         "hibernationEnabled": True,
     }
-    about = {"slug": plugin.slug, "version": plugin.version, "settings": values, "settings_version": version, "platform": platform}
+    about = {"slug": plugin.slug, "version": plugin.version, "settings": values, "platform": platform}
+    about["settings_version"] = plugin.settings_version
     return Reply(about)
 
 
