@@ -44,7 +44,7 @@ def main() -> None:
         "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), lambda: _compiled(_python_sdk_files(), "/opt")),
         "NodejsSdkKey": _built("sdk-nodejs", _sources(ROOT / "plugin_layers/nodejs"), _nodejs_sdk_files),
     }
-    TEMPLATE.write_text(json.dumps(_template(names), indent=1))
+    TEMPLATE.write_text(json.dumps(template(names, _chalice_template()), indent=1))
     for stale in ARTIFACTS.iterdir():
         if stale.suffix == ".zip" and stale.name not in names.values():
             stale.unlink()
@@ -63,16 +63,23 @@ def _built(name: str, inputs: Iterable[Path], files: Callable[[], Iterator[tuple
         if last_fingerprint == fingerprint and (ARTIFACTS / last_name).exists():
             return last_name
     print(f"building {name} …", flush=True)
-    partial = ARTIFACTS / f"{name}.partial"
+    artifact = write_artifact(ARTIFACTS, name, files())
+    stamp.write_text(f"{fingerprint} {artifact}")
+    return artifact
+
+
+def write_artifact(folder: Path, name: str, files: Iterable[tuple[str, bytes]]) -> str:
+    """Zip ``files``; the zip's name, which says its content. The same files give the same bytes, in whatever order they come."""
+    partial = folder / f"{name}.partial"
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files()):
+        for path, content in sorted(files):
             entry = zipfile.ZipInfo(path, _ZIP_TIME)
+            entry.create_system = 3  # Unix: the attributes below are its
             entry.external_attr = (0o755 if path.endswith(".so") else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     artifact = f"{name}-{hashlib.sha256(partial.read_bytes()).hexdigest()[:16]}.zip"
-    partial.replace(ARTIFACTS / artifact)
-    stamp.write_text(f"{fingerprint} {artifact}")
+    partial.replace(folder / artifact)
     return artifact
 
 
@@ -137,20 +144,11 @@ def _chalice_package() -> Path:
 def _deployment_files() -> Iterator[tuple[str, bytes]]:
     """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size), and
     of the others what only people read (half of the time that a client takes to make)."""
-    from chalicelib.core.aws import SERVICES
-
-    kept = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
     prefixes: set[str] = set()
     endpoints = b""
     with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
         for name in package.namelist():
-            parts = name.split("/")
-            if name.endswith("/") or "__pycache__" in parts:
-                continue
-            if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
-                continue
-            # boto3's resource models: the platform uses clients only. Examples are documentation.
-            if parts[:2] == ["boto3", "data"] or parts[:2] == ["boto3", "examples"] or parts[-1].startswith("examples-1."):
+            if not is_deployed(name):
                 continue
             if name == "botocore/data/endpoints.json":
                 endpoints = package.read(name)
@@ -187,6 +185,20 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def is_deployed(path: str) -> bool:
+    """Whether a function needs that file: not the models of AWS services that the platform never calls (four fifths of the size)."""
+    from chalicelib.core.aws import SERVICES
+
+    kept = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
+    parts = path.split("/")
+    if path.endswith("/") or "__pycache__" in parts:
+        return False
+    if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
+        return False
+    # boto3's resource models: the platform uses clients only. Examples are documentation.
+    return parts[:2] not in (["boto3", "data"], ["boto3", "examples"]) and not parts[-1].startswith("examples-1.")
+
+
 def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
     target = BUILD / "kubernetes"
     shutil.rmtree(target, ignore_errors=True)
@@ -217,8 +229,9 @@ def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
 # ── Template ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _template(names: dict[str, str]) -> dict[str, Any]:
-    template = _merged(_chalice_template(), _our_template())
+def template(names: dict[str, str], chalice_template: dict[str, Any]) -> dict[str, Any]:
+    """What CloudFormation gets. ``names``: parameter -> artifact; ``chalice_template``: what Chalice made of ``app.py``."""
+    template = _merged(chalice_template, _our_template())
     resources = template["Resources"]
     _one_proxy_resource(resources["RestAPI"])
     for saga_name, definition in _state_machines().items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +13,9 @@ from chalicelib.core.errors import ValidationError
 
 routes = Routes()
 
-# Of an event id, which is below 2^53.
-_MOST_DIGITS = 16
-
 _PLACE: dict[str, Any] = {
-    "aggregate": {"type": "string", "minLength": 1, "maxLength": 400},
-    "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53},
+    "aggregate": {"type": "string", "minLength": 1, "maxLength": 500},
+    "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53},
 }
 _ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
 _FAILURE = {
@@ -36,16 +34,17 @@ _REPLAY = {"type": "object", "properties": {"event_id": {"type": "integer"}}, "a
 
 @routes.get("/runtime/self", plugin_only=True, aws_calls=4)
 def itself(request: Request) -> Reply:
-    """Settings, in clear, and what the platform is."""
+    """Settings, in clear, and what the platform is. Its budget counts one secret setting; each further one costs one more call."""
     plugin = plugins.get(request.caller.id)
-    values, version = plugins.current_settings(plugin.slug)
+    values = plugins.current_settings_of(plugin)
     platform = {
         "version": config.PLATFORM_VERSION,
         "namespace": config.namespace(),
         "ingressDomain": config.ingress_domain(),
         "hibernationEnabled": True,
     }
-    about = {"slug": plugin.slug, "version": plugin.version, "settings": values, "settings_version": version, "platform": platform}
+    about: dict[str, Any] = {"slug": plugin.slug, "version": plugin.version, "settings": values, "platform": platform}
+    about["settings_version"] = plugin.settings_version
     return Reply(about)
 
 
@@ -116,6 +115,6 @@ def _moment(field: str, text: str | None) -> datetime | None:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
-        raise ValidationError({"event_id": ["Must be a whole number"]})
+    if not re.fullmatch("[0-9]{1,16}", text):
+        raise ValidationError({"event_id": ["Must be an event's id: a whole number below 2^53"]})
     return int(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ ENDED = (SUCCEEDED, FAILED, STUCK)
 _LOCK_S = 1200
 _OPEN = "OPEN"
 _KEPT_S = 30 * 24 * 3600
+_LONGEST_ID = 100
 
 
 class _Open(GlobalSecondaryIndex["JobRow"]):
@@ -116,6 +118,9 @@ def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks:
 
 def get(job_id: str) -> Job:
     """Raises JobNotFound. Costs one GetItem."""
+    if len(job_id.encode()) > _LONGEST_ID:
+        # It comes from a path, and may be longer than a key may be.
+        raise JobNotFound(job_id=job_id)
     try:
         return _job(JobRow.get(f"JOB#{job_id}", "RECORD", consistent_read=True))
     except JobRow.DoesNotExist:
@@ -166,7 +171,12 @@ def tell(job_id: str, event: str, data: dict[str, Any]) -> None:
 
 
 def news(job_id: str, after: str = "") -> list[News]:
-    """Progress events after the one with that id, oldest first. Key condition: pk, sk between PROGRESS#after and the end."""
+    """Progress events after the one with that id, oldest first; an id that was never given out counts as none.
+
+    Key condition: pk, sk between PROGRESS#after and the end.
+    """
+    if not re.fullmatch("[0-9]{16}", after):
+        after = ""
     start, end = f"PROGRESS#{after}\x01" if after else "PROGRESS#", "PROGRESS#~"
     found = []
     for row in JobRow.query(f"JOB#{job_id}", JobRow.sk.between(start, end), consistent_read=True):

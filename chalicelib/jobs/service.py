@@ -69,7 +69,7 @@ def recover_abandoned() -> int:
     """Start the way back of each job whose state machine was stopped from outside, or never came to run; how many.
 
     A state machine that fails by itself ends its job. One that is aborted, times out as a whole, or is lost, does not: nothing in it
-    runs any more. Costs one Query, and one call for each open job.
+    runs any more. Costs one Query, one call for each open job, and a GetItem for each that does not run.
     """
     states = aws.client("stepfunctions")
     count = 0
@@ -79,7 +79,8 @@ def recover_abandoned() -> int:
             status = states.describe_execution(executionArn=f"{machines}{job.kind}:{_execution_name(job)}")["status"]
         except states.exceptions.ExecutionDoesNotExist:
             status = "NEVER_STARTED"
-        if status != "RUNNING":
+        # The index lags behind the record, and the job may have ended since it was asked.
+        if status != "RUNNING" and not (job := records.get(job.id)).has_ended:
             log.logger().warning("abandoned job", extra={"job_id": job.id, "plugin": job.slug, "execution": status})
             job.recoveries += 1
             job.save()
@@ -102,12 +103,13 @@ def wait_for_end(job_id: str, patience_s: float = PATIENCE_S) -> Job:
 
 def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News]:
     """Progress events after the given one, waiting for the first; empty when none came in time. Raises JobNotFound."""
-    records.get(job_id)
+    has_ended = records.get(job_id).has_ended
     deadline = time.monotonic() + patience_s
     pause_s = _FIRST_LOOK_S
     while True:
         found = records.news(job_id, after)
-        if found or time.monotonic() + pause_s > deadline:
+        # Of a job that has ended there will be no more.
+        if found or has_ended or time.monotonic() + pause_s > deadline:
             return found
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

@@ -41,7 +41,11 @@ class Account:
     def stored_by(self, slug: str) -> dict[str, Any]:
         """What a plugin keeps in its storage, read where it lies: without waking the plugin."""
         (table,) = [name for name in self.tables() if "Runtime" in name]
-        asked = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": f"STORAGE#{slug}"}}, "ConsistentRead": True}
+        asked = {
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": f"STORAGE#{slug}"}},
+            "ConsistentRead": True,
+        }
         pages = self.client("dynamodb").get_paginator("query").paginate(TableName=table, **asked)
         return {row["sk"]["S"]: json.loads(row["body"]["S"]) for page in pages for row in page["Items"]}
 

@@ -9,7 +9,7 @@ from chalicelib import jobs, plugins, runtime
 from chalicelib.core import clock
 from chalicelib.events import Actor
 from chalicelib.jobs import records
-from chalicelib.jobs.errors import PluginBusy
+from chalicelib.jobs.errors import JobNotFound, PluginBusy
 from chalicelib.jobs.install import plan_from_marketplace
 from chalicelib.plugins import HasDependents, PluginAlreadyInstalled
 from tests.integration.jobs.conftest import package
@@ -233,3 +233,47 @@ def test_an_upload_is_installed_and_one_that_was_refused_leaves_no_object(platfo
         upload()
 
     assert "objects" not in platform.left_over()
+
+
+def test_a_job_that_ends_while_the_sweep_looks_at_it_keeps_what_it_made(platform, repository, aws):
+    """The sweep's list comes from an index; by the time it asks about the execution, the job may be done."""
+    repository.publish(package("base"))
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    for step in jobs.SAGAS["install"].steps:
+        jobs.run_step({"job_id": job.id, "action": "act", "step": step})
+
+    def ends_now(**_):
+        jobs.run_step({"job_id": job.id, "action": "succeed"})
+
+    events = aws.client("stepfunctions").meta.events
+    events.register("before-call.sfn.DescribeExecution", ends_now)
+    try:
+        with clock.travel(60):
+            count = jobs.recover_abandoned()
+    finally:
+        events.unregister("before-call.sfn.DescribeExecution", ends_now)
+
+    assert count == 0
+    assert records.get(job.id).status == jobs.SUCCEEDED
+    assert [one.status for one in plugins.all_installed()] == ["active"]
+
+
+def test_following_an_ended_job_waits_for_nothing(platform, repository):
+    repository.publish(package("base"))
+    job = platform.install("base")
+    last = jobs.wait_for_news(job.id, "")[-1]
+
+    assert jobs.wait_for_news(job.id, last.id, patience_s=60) == []
+
+
+@pytest.mark.parametrize("after", ["é", "~", "PROGRESS#", "0", "-1", "x" * 3000])
+def test_news_after_an_id_that_was_never_given_out_are_all_news(platform, repository, after):
+    job = records.begin("install", "base", {"locks": ["base"]}, actor=Actor("a", "A"), locks=["base"])
+    records.tell(job.id, "progress", {"step": "downloading"})
+
+    assert [one.event for one in jobs.wait_for_news(job.id, after)] == ["progress"]
+
+
+def test_an_id_longer_than_a_key_may_be_is_no_job(platform):
+    with pytest.raises(JobNotFound):
+        jobs.get("x" * 3000)
