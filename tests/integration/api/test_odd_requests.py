@@ -7,7 +7,9 @@ import pytest
 from chalicelib import accounts
 from chalicelib.api import application
 
-ROUTES = [route for methods in application.build().include_everything().declared.values() for route in methods.values() if "{" in route.pattern]
+ROUTES = [
+    route for methods in application.build().include_everything().declared.values() for route in methods.values() if "{" in route.pattern
+]
 ODD = ["x" * 3000, "é" * 1500, "\0", "..", "a/b", "#", " ", "-1", "💥", "$(id)", "%2525", "ACTIVE", "null"]
 
 
