@@ -1,6 +1,5 @@
 """``jobs``: installs, updates and uninstalls, and waiting for their end."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,6 @@ from cli.output import Columns, json_option, show, visible
 from cli.sse import Event, follow
 
 _LONGEST_JOB_S = 1200.0
-_POLL_S = 1.0
 
 
 @click.group()
@@ -43,7 +41,7 @@ def show_job(context: Context, job_id: str, as_json: bool) -> None:
     show(job, columns, as_json=as_json)
 
 
-def follow_install(client: Client, started: Answer, show_progress: Callable[[str], None]) -> Any:
+def follow_job(client: Client, started: Answer, show_progress: Callable[[str], None]) -> Any:
     """The data of the job's ``complete`` event. ``started`` is the 202 that says where the events are. Source: REST §7.
 
     Raises: JobFailed with the failure's own code, when the job was rolled back or got stuck.
@@ -59,21 +57,6 @@ def follow_install(client: Client, started: Answer, show_progress: Callable[[str
     if last is None or last.name != "complete":
         raise _failure(job_id, last.data if last else None)
     return last.data
-
-
-def wait_for_job(client: Client, job_id: str, *, now: Callable[[], float] = time.monotonic) -> dict[str, Any]:
-    """The record of a job that succeeded. Raises: JobFailed."""
-    began = now()
-    with _the_job_outlives_us(job_id):
-        while True:
-            job: dict[str, Any] = client.get(f"/admin/jobs/{segment(job_id)}").data
-            if job["status"] == "succeeded":
-                return job
-            if job["status"] in ("failed", "stuck"):
-                raise _failure(job_id, job)
-            if now() - began > _LONGEST_JOB_S:
-                raise JobFailed(f"The job {job_id} has not ended within {_LONGEST_JOB_S:.0f} s; it may still go on")
-            client.sleep(_POLL_S)
 
 
 def progress_line(progress: dict[str, Any]) -> str:

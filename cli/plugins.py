@@ -9,7 +9,7 @@ import click
 from cli.arguments import as_setting, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
-from cli.jobs import follow_install, wait_for_job
+from cli.jobs import follow_job
 from cli.output import Columns, json_option, show, show_json, tree, visible
 
 _NO_WAIT = {"Prefer": "respond-async"}
@@ -109,7 +109,7 @@ def install(
     result = answer.data
     if answer.status == 202:
         # With --json the output is the result alone.
-        result = follow_install(context.client, answer, tell if as_json else click.echo)
+        result = follow_job(context.client, answer, tell if as_json else click.echo)
         result = {**result, "job_id": answer.data["job_id"]} if isinstance(result, dict) else answer.data
     if as_json:
         show_json(result)
@@ -166,7 +166,7 @@ def uninstall(context: Context, slug: str, keep_data: bool, no_backup: bool, yes
     answer = context.client.delete(_path(slug), keep_data=keep_data, backup=not no_backup, headers=_NO_WAIT)
     result = answer.data
     if answer.status == 202:
-        result = wait_for_job(context.client, answer.data["job_id"])
+        result = follow_job(context.client, answer, lambda _: None)
     if as_json:
         show_json(result)
         return

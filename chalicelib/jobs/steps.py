@@ -75,7 +75,8 @@ def _succeed(job: Job) -> None:
     if not job.has_ended:
         job.status, job.progress, job.ended_at = SUCCEEDED, 100, clock.rfc3339(clock.now())
         job.save()
-    _tell_end(job, "complete", {"success": True, "plugin": job.made.get("result", {}).get("plugin", {"slug": job.slug})})
+    # The whole result: who follows the events has no other way to learn it.
+    _tell_end(job, "complete", {"success": True, "plugin": {"slug": job.slug}, **job.made.get("result", {})})
     records.unlock(job.id, job.request.get("locks", [job.slug]))
 
 

@@ -122,7 +122,9 @@ def test_03_an_install_can_be_followed_as_events_to_its_end(api):
     assert [one["progress"] for one in progress] == sorted(one["progress"] for one in progress)
     assert any("audit-trail" in one["message"] for one in progress)
     assert events[-1].name == "complete"
-    assert events[-1].data["plugin"]["slug"] == "welcome-mailer"
+    assert events[-1].data["success"] is True
+    assert events[-1].data["plugin"] == {"slug": "welcome-mailer", "name": "Welcome Mailer", "version": "1.0.0", "status": "active"}
+    assert events[-1].data["installation"]["dependencies_installed"] == ["audit-trail"]
     ids = [event.id for event in events]
     assert len(set(ids)) == len(ids), "an event was sent again after its id was given as the last one"
 

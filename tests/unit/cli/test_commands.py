@@ -410,8 +410,8 @@ def test_the_dependencies_are_a_tree(streamspace, platform):
 
 def test_an_uninstall_asks_waits_for_its_job_and_names_the_backup(streamspace, platform, waited):
     platform.answers("DELETE /admin/plugins/a-plugin", {**STARTED, "kind": "uninstall"}, status=202)
-    platform.answers("GET /admin/jobs/j1", {**JOB, "status": "running"})
-    platform.answers("GET /admin/jobs/j1", {**JOB, "status": "succeeded"})
+    platform.answers_raw(PROGRESS, sse(("progress", {"step": "backing-up", "progress": 35})))
+    platform.answers_raw(PROGRESS, sse(("complete", {"success": True, "slug": "a-plugin", "backup_path": "/backups/plugins/a.zip"})))
 
     refused = streamspace("plugins", "uninstall", "a-plugin", typed="n\n")
     assert (refused.exit_code, platform.received) == (1, [])
@@ -419,7 +419,7 @@ def test_an_uninstall_asks_waits_for_its_job_and_names_the_backup(streamspace, p
     result = streamspace("plugins", "uninstall", "a-plugin", "--keep-data", typed="y\n")
 
     assert result.exit_code == 0
-    assert result.stdout == "Uninstalled a-plugin\n"
+    assert result.stdout == "Uninstalled a-plugin; the backup is /backups/plugins/a.zip\n"
     assert platform.received[0].query == {"keep_data": "true", "backup": "true"}
     assert platform.received[0].headers["Prefer"] == "respond-async"
     assert waited == [1.0]
@@ -428,7 +428,7 @@ def test_an_uninstall_asks_waits_for_its_job_and_names_the_backup(streamspace, p
 def test_an_uninstall_that_fails_says_why(streamspace, platform):
     platform.answers("DELETE /admin/plugins/a-plugin", STARTED, status=202)
     error = {"code": "UNINSTALLATION_FAILED", "message": "No backup could be made", "step": "backup", "left": ["queue"]}
-    platform.answers("GET /admin/jobs/j1", {**JOB, "status": "stuck", "error": error})
+    platform.answers_raw(PROGRESS, sse(("failed", {"success": False, "error": error})))
 
     result = streamspace("plugins", "uninstall", "a-plugin", "--yes", "--no-backup")
 
