@@ -17,9 +17,9 @@ _tried: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tell() -> Iterator[None]:
+def _tell(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    print(f"\n{len(_tried)} faults were tried")
+    request.config.get_terminal_writer().line(f"\n{len(_tried)} faults were tried")
 
 
 class Fault:
