@@ -43,9 +43,8 @@ def itself(request: Request) -> Reply:
         "ingressDomain": config.ingress_domain(),
         "hibernationEnabled": True,
     }
-    about: dict[str, Any] = {"slug": plugin.slug, "version": plugin.version, "settings": values, "platform": platform}
-    about["settings_version"] = plugin.settings_version
-    return Reply(about)
+    current = {"settings": values, "settings_version": plugin.settings_version}
+    return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
 @routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=5)

@@ -63,7 +63,7 @@ class Account:
         found = {
             "functions": self._named("lambda", "list_functions", "Functions", "FunctionName", name),
             "mappings": self._named("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceArn", name),
-            "queues": [url for url in self.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls", [])],
+            "queues": list(self.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls", [])),
             "roles": self._named("iam", "list_roles", "Roles", "RoleName", name),
             "schedules": self._named("scheduler", "list_schedules", "Schedules", "Name", name),
             "log groups": self._named("logs", "describe_log_groups", "logGroups", "logGroupName", name),

@@ -17,9 +17,10 @@ _tried: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tell() -> Iterator[None]:
+def _tell(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    print(f"\n{len(_tried)} faults were tried")
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f" {len(_tried)} faults were tried")
 
 
 class Fault:

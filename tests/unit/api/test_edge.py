@@ -149,7 +149,7 @@ def test_odd_query_parameters_are_refused_by_name(small, query, details):
     assert (answer.status, answer.error["details"]) == (422, details)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=30), st.text(max_size=10))
 def test_no_query_parameter_breaks_the_edge(small, limit, every):
     answer = ask(small, "GET", "/api/v1/echo", query={"limit": limit, "all": every})
@@ -157,7 +157,7 @@ def test_no_query_parameter_breaks_the_edge(small, limit, every):
     assert answer.status in (200, 422)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60))
 def test_no_body_breaks_the_edge(small, body):
     answer = post(small, base64.b64encode(body).decode(), base64_encoded=True)

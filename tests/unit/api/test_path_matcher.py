@@ -3,11 +3,14 @@
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.api import application
 from chalicelib.api.routing import PathMatcher
+
+# No deadline: a busy machine is no fault of the code.
+unhurried = settings(max_examples=100, deadline=None)
 
 APP = application.build().include_everything()
 PATTERNS = sorted(APP.declared)
@@ -22,6 +25,7 @@ def matcher(*patterns):
     return made
 
 
+@unhurried
 @given(st.sampled_from(PATTERNS), st.data())
 def test_every_route_finds_its_own_path_back_with_the_parameters_as_they_were(pattern, data):
     """Values that are a fixed segment of another route beside it (``install`` for a slug) lead there instead, on purpose."""

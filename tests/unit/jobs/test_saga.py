@@ -1,11 +1,14 @@
 """The state machine that is made from a list of steps: right Amazon States Language, and every failure finds its way back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.jobs import SAGAS
 from chalicelib.jobs.saga import Saga, Step
+
+# No deadline: a busy machine is no fault of the code.
+unhurried = settings(max_examples=40, deadline=None)
 
 # Source: https://states-language.net/spec.html#state-type-table
 FIELDS = {
@@ -53,6 +56,7 @@ def walk_back(states, name):
     return path
 
 
+@unhurried
 @given(EVERY)
 def test_every_state_is_well_formed_and_leads_somewhere(saga):
     machine = saga.state_machine("arn:aws:lambda:worker")
@@ -67,6 +71,7 @@ def test_every_state_is_well_formed_and_leads_somewhere(saga):
             assert state["TimeoutSeconds"] < machine["TimeoutSeconds"]
 
 
+@unhurried
 @given(EVERY)
 def test_every_state_can_be_reached_and_the_end_from_every_state(saga):
     machine = saga.state_machine("arn:aws:lambda:worker")
@@ -87,6 +92,7 @@ def test_every_state_can_be_reached_and_the_end_from_every_state(saga):
     assert all(reachable(name) & {"succeed", "failed"} for name in states)
 
 
+@unhurried
 @given(EVERY)
 def test_a_step_that_fails_is_undone_with_all_before_it_last_first(saga):
     states, names = states_of(saga), list(saga.steps)
@@ -96,6 +102,7 @@ def test_a_step_that_fails_is_undone_with_all_before_it_last_first(saga):
         assert walk_back(states, name) == began[::-1]
 
 
+@unhurried
 @given(EVERY)
 def test_a_way_back_that_fails_does_not_stop_the_others_and_is_remembered(saga):
     states = states_of(saga)
@@ -106,6 +113,7 @@ def test_a_way_back_that_fails_does_not_stop_the_others_and_is_remembered(saga):
         assert caught["ResultPath"] == f"$.left.{name.removeprefix('undo-')}"
 
 
+@unhurried
 @given(EVERY)
 def test_without_failure_the_steps_run_in_order_and_then_the_job_succeeds(saga):
     machine = saga.state_machine("arn:aws:lambda:worker")
@@ -121,6 +129,7 @@ def test_without_failure_the_steps_run_in_order_and_then_the_job_succeeds(saga):
         assert states[name]["Parameters"]["Payload"] == {"job_id.$": "$.job_id", "action": "act", "step": name}
 
 
+@unhurried
 @given(EVERY)
 def test_a_recovery_goes_the_whole_way_back_or_starts_again_where_there_is_none(saga):
     states = states_of(saga)
@@ -130,6 +139,7 @@ def test_a_recovery_goes_the_whole_way_back_or_starts_again_where_there_is_none(
     assert recovery["Next"] == (f"undo-{undone[-1]}" if undone else next(iter(saga.steps)))
 
 
+@unhurried
 @given(EVERY)
 def test_only_what_passes_by_itself_is_tried_again(saga):
     """A step's own failure is an answer, and is not repeated."""

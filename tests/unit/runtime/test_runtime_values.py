@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import config
@@ -11,10 +11,14 @@ from chalicelib.core.errors import ValidationError
 from chalicelib.runtime import failures, names, registration, schedules
 from chalicelib.runtime.errors import PluginFailedToLoad
 
+# No deadline: a busy machine is no fault of the code.
+unhurried = settings(max_examples=60, deadline=None)
+
 SLUGS = st.from_regex(r"[a-z][a-z0-9-]{1,62}", fullmatch=True)
 TASKS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,63}", fullmatch=True)
 
 
+@unhurried
 @given(SLUGS, TASKS)
 def test_a_name_is_short_enough_for_aws_and_starts_with_what_policies_allow(slug, task):
     with config.overridden(STACK="streamspace"):
@@ -25,6 +29,7 @@ def test_a_name_is_short_enough_for_aws_and_starts_with_what_policies_allow(slug
     assert len(names.queue(slug)) <= 80
 
 
+@unhurried
 @given(SLUGS, SLUGS, TASKS, TASKS)
 def test_no_two_plugins_and_no_two_tasks_share_a_name(slug, other, task, another):
     if slug != other:
@@ -61,6 +66,7 @@ def test_cron_that_names_day_and_weekday_is_refused_with_its_field():
     assert list(refused.value.details) == ["schedules.tidy"]
 
 
+@unhurried
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 )
