@@ -19,7 +19,7 @@ __all__ = ["platform", "repository"]
 
 @pytest.fixture(scope="session")
 def whole_app() -> Any:
-    return application.build()
+    return application.build().include_everything()
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def ask(app: Api, *args: Any, **kwargs: Any) -> Answer:
 
 @pytest.fixture(scope="session")
 def app() -> Api:
-    return application.build()
+    return application.build().include_everything()
 
 
 @pytest.fixture
