@@ -14,7 +14,10 @@ routes = Routes()
 # Of an event id, which is below 2^53.
 _MOST_DIGITS = 16
 
-_PLACE: dict[str, Any] = {"aggregate": {"type": "string", "minLength": 1, "maxLength": 400}, "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53}}
+_PLACE: dict[str, Any] = {
+    "aggregate": {"type": "string", "minLength": 1, "maxLength": 400},
+    "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53},
+}
 _ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
 _FAILURE = {
     "type": "object",

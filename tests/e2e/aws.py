@@ -20,16 +20,16 @@ class Account:
 
     def __init__(self, endpoint_url: str, credentials: dict[str, str] | None = None) -> None:
         self._endpoint_url = endpoint_url
-        root = {name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET" in name}
+        root = {
+            name.lower(): value for name, value in settings.ROOT_CREDENTIALS.items() if name.startswith("AWS_ACCESS") or "SECRET" in name
+        }
         self.credentials = credentials or root
 
     def acting_as(self, credentials: dict[str, str]) -> Account:
         return Account(self._endpoint_url, credentials)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service, endpoint_url=self._endpoint_url, region_name=settings.REGION, config=_ONE_TRY, **self.credentials
-        )
+        return boto3.client(service, endpoint_url=self._endpoint_url, region_name=settings.REGION, config=_ONE_TRY, **self.credentials)
 
     @property
     def bucket(self) -> str:
@@ -41,7 +41,11 @@ class Account:
     def stored_by(self, slug: str) -> dict[str, Any]:
         """What a plugin keeps in its storage, read where it lies: without waking the plugin."""
         (table,) = [name for name in self.tables() if "Runtime" in name]
-        asked = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": f"STORAGE#{slug}"}}, "ConsistentRead": True}
+        asked = {
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": f"STORAGE#{slug}"}},
+            "ConsistentRead": True,
+        }
         pages = self.client("dynamodb").get_paginator("query").paginate(TableName=table, **asked)
         return {row["sk"]["S"]: json.loads(row["body"]["S"]) for page in pages for row in page["Items"]}
 
@@ -59,7 +63,7 @@ class Account:
         found = {
             "functions": self._named("lambda", "list_functions", "Functions", "FunctionName", name),
             "mappings": self._named("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceArn", name),
-            "queues": [url for url in self.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls", [])],
+            "queues": list(self.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls", [])),
             "roles": self._named("iam", "list_roles", "Roles", "RoleName", name),
             "schedules": self._named("scheduler", "list_schedules", "Schedules", "Name", name),
             "log groups": self._named("logs", "describe_log_groups", "logGroups", "logGroupName", name),

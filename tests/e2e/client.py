@@ -133,7 +133,9 @@ class Api:
         return self.patch(f"/sessions/{session_id}", {"state": state})
 
 
-def eventually(check: Callable[[], Any], within_s: float, otherwise: str | Callable[[], str] = "it did not become so", *, every_s: float = 0.25) -> Any:
+def eventually(
+    check: Callable[[], Any], within_s: float, otherwise: str | Callable[[], str] = "it did not become so", *, every_s: float = 0.25
+) -> Any:
     """What ``check`` answers, once that is truthy. Fails with ``otherwise``, which may look at the world once more."""
     ends = time.monotonic() + within_s
     while not (found := check()):

@@ -23,7 +23,19 @@ from tests.e2e.client import BASE_PATH, Answer, Api, Refused, eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 JSON = {"Content-Type": "application/json"}
-SIGNS_OF_THE_INSIDE = ("Traceback", 'File "', ".py", "chalicelib", "<html", "<!DOCTYPE", "boto", "pynamodb", "dynamodb", "recursion", "sys.")
+SIGNS_OF_THE_INSIDE = (
+    "Traceback",
+    'File "',
+    ".py",
+    "chalicelib",
+    "<html",
+    "<!DOCTYPE",
+    "boto",
+    "pynamodb",
+    "dynamodb",
+    "recursion",
+    "sys.",
+)
 PERSON = {"username": "e2e-nobody", "fullName": "Nobody", "email": "nobody@example.com"}
 
 
@@ -107,7 +119,9 @@ def test_a_wrong_body_is_refused_naming_the_field(api, body):
 
 
 def test_all_faults_of_a_body_are_told_at_once(api):
-    details = refused(api.raw("POST", f"{BASE_PATH}/users", body=b'{"username": 1, "tier": 2, "x": 3}', headers=JSON), 422, "VALIDATION_ERROR")
+    details = refused(
+        api.raw("POST", f"{BASE_PATH}/users", body=b'{"username": 1, "tier": 2, "x": 3}', headers=JSON), 422, "VALIDATION_ERROR"
+    )
 
     assert set(details) == {"username", "tier", "x", "fullName", "email"}
 
@@ -177,9 +191,7 @@ PACKAGES = {
     "an empty zip": zipped(),
     "a manifest that is no JSON": zipped(**{"manifest.json": b"{"}),
     "a manifest without a name": zipped(**{"manifest.json": json.dumps({**MANIFEST, "name": ""}).encode()}),
-    "a name that climbs out": zipped(
-        **{"manifest.json": json.dumps(MANIFEST).encode(), "index.js": b"", "../../../tmp/escaped.js": b""}
-    ),
+    "a name that climbs out": zipped(**{"manifest.json": json.dumps(MANIFEST).encode(), "index.js": b"", "../../../tmp/escaped.js": b""}),
     "an absolute name": zipped(**{"manifest.json": json.dumps(MANIFEST).encode(), "index.js": b"", "/etc/escaped": b""}),
     "a bomb": zipped(**{"manifest.json": json.dumps(MANIFEST).encode(), "index.js": b"0" * 300_000_000}),
 }
@@ -237,7 +249,9 @@ def test_a_name_that_can_be_none_is_not_found(api, path, code):
     refused(api.raw("GET", BASE_PATH + path), 404, code)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/../../keys/administrator", "/marketplace/../keys/administrator", "/marketplace/..%2fkeys%2fadministrator"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/../../keys/administrator", "/marketplace/../keys/administrator", "/marketplace/..%2fkeys%2fadministrator"]
+)
 def test_no_path_leads_out_of_what_is_served(stack, path):
     # As it stands: a client library would tidy the path up before sending it.
     place = urlsplit(stack.api_url)
@@ -274,7 +288,17 @@ def test_a_wrong_query_is_refused_naming_the_parameter(api, path, field):
     assert field in refused(api.raw("GET", BASE_PATH + path), 422, "VALIDATION_ERROR")
 
 
-CURSORS = [{}, {"pk": "x"}, {"pk": 1, "sk": []}, {"pk": "x", "sk": {}}, {"after": 7}, [1], "x", {"pk": {"S": "x"}, "sk": {"S": "x"}}, {"after": "x" * 900}]
+CURSORS = [
+    {},
+    {"pk": "x"},
+    {"pk": 1, "sk": []},
+    {"pk": "x", "sk": {}},
+    {"after": 7},
+    [1],
+    "x",
+    {"pk": {"S": "x"}, "sk": {"S": "x"}},
+    {"after": "x" * 900},
+]
 
 
 @pytest.mark.parametrize("cursor", CURSORS, ids=lambda cursor: json.dumps(cursor)[:30])

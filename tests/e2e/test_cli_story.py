@@ -151,7 +151,8 @@ def test_a_failure_is_1_with_the_platforms_own_code_on_stderr(streamspace, code)
 
 
 @pytest.mark.parametrize(
-    "arguments", [("sessions", "fly"), ("sessions", "create"), ("plugins", "list", "--status", "odd"), ("plugins", "show"), ("--frobnicate",)]
+    "arguments",
+    [("sessions", "fly"), ("sessions", "create"), ("plugins", "list", "--status", "odd"), ("plugins", "show"), ("--frobnicate",)],
 )
 def test_a_wrong_use_is_2(streamspace, arguments):
     wrong = streamspace.run(*arguments)

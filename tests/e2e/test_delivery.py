@@ -92,7 +92,7 @@ def workers_of(recorder: WrittenPlugin) -> list[int]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             line = (process / "cmdline").read_bytes().decode(errors="replace")
-            if mark in line and emulator in line and "Z" != (process / "stat").read_text().rpartition(") ")[2][:1]:
+            if mark in line and emulator in line and (process / "stat").read_text().rpartition(") ")[2][:1] != "Z":
                 found.append(int(process.name))
     return found
 

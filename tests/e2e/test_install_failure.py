@@ -67,7 +67,9 @@ def test_once_it_is_mended_the_same_plugin_installs(api, plugin):
 
 
 def test_a_dependency_that_nobody_has_is_named_and_nothing_is_begun(api, account, plugin):
-    needy = plugin.write("module.exports = {};", dependencies=[{"slug": "no-such-plugin", "version_constraint": "^1.0.0", "is_optional": False}])
+    needy = plugin.write(
+        "module.exports = {};", dependencies=[{"slug": "no-such-plugin", "version_constraint": "^1.0.0", "is_optional": False}]
+    )
 
     with pytest.raises(Refused) as refused:
         api.post("/admin/plugins/install", {"source": "upload", "package": needy.package, "activate": True})

@@ -135,7 +135,10 @@ TABLE_CALLS: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
     "UpdateItem": lambda db, table, key: db.update_item(TableName=table, Key=key),
     "DeleteItem": lambda db, table, key: db.delete_item(TableName=table, Key=key),
     "Query": lambda db, table, key: db.query(
-        TableName=table, KeyConditionExpression="#k = :v", ExpressionAttributeNames={"#k": next(iter(key))}, ExpressionAttributeValues={":v": next(iter(key.values()))}
+        TableName=table,
+        KeyConditionExpression="#k = :v",
+        ExpressionAttributeNames={"#k": next(iter(key))},
+        ExpressionAttributeValues={":v": next(iter(key.values()))},
     ),
     "Scan": lambda db, table, key: db.scan(TableName=table),
     "TransactWriteItems": lambda db, table, key: db.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": key}}]),
@@ -191,7 +194,9 @@ OTHER_CALLS: dict[str, Callable[[Prisoner], Any]] = {
     "sts: become the API": lambda p: assume(p, "ApiRole"),
     "sts: become a job's step": lambda p: assume(p, "JobStepRole"),
     "sts: become the session worker": lambda p: assume(p, "SessionWorkerRole"),
-    "sts: become its neighbour": lambda p: p.aws.client("sts").assume_role(RoleArn=role_arn(p.neighbours_function), RoleSessionName="escape"),
+    "sts: become its neighbour": lambda p: p.aws.client("sts").assume_role(
+        RoleArn=role_arn(p.neighbours_function), RoleSessionName="escape"
+    ),
     "ses: send": lambda p: p.aws.client("sesv2").send_email(
         FromEmailAddress="noreply@streamspace.local",
         Destination={"ToAddresses": ["a@example.com"]},
