@@ -5,10 +5,10 @@ export PORT
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The newest Python that will do, or the one named by PYTHON=…
+# The first Python that will do, or the one named by PYTHON=…; never that of a virtual environment, which may be the one to be made anew.
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python3.14; do \
 	command -v $$each >/dev/null 2>&1 && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& { command -v $$each; break; }; done || true)
+	&& { $$each -c 'import sys; print(sys._base_executable)'; break; }; done || true)
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status logs test unit integration e2e lint types imports fmt bench build clean ready preconditions

@@ -1,11 +1,22 @@
 """The Chalice app: the REST API and the Lambda functions around it. No logic: each function calls its worker, imported on first use,
 so that the API's cold start pays for none of them."""
 
+import gc
 from typing import Any
 
-from chalicelib.api.application import build
 
-app = build()
+def _built() -> Any:
+    """What is made here stays as long as the process: the collector need not look at it, neither now nor later."""
+    gc.disable()
+    from chalicelib.api.application import build
+
+    built = build()
+    gc.freeze()
+    gc.enable()
+    return built
+
+
+app = _built()
 
 
 @app.lambda_function(name="dispatcher")
@@ -34,3 +45,10 @@ def record_dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import dead_letters
 
     return dead_letters.handle(event)
+
+
+@app.lambda_function(name="sweeper")
+def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import sweeps
+
+    return sweeps.handle(event)

@@ -47,7 +47,7 @@ def publish_command(package: Path, repository: Path | None, key: Path | None, as
     if repository is None or key is None:
         stack = _local_stack()
         repository = repository or stack.folder / "marketplace"
-        key = key or stack.folder / "keys" / "marketplace.key"
+        key = key or stack.folder / "keys" / "marketplace"
         if not key.is_file():
             raise RepositoryInvalid(f"The local stack has no signing key at {key}")
     content = pack(package) if package.is_dir() else package.read_bytes()

@@ -10,12 +10,14 @@ from the sagas, and the names of the artifacts.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -37,12 +39,12 @@ def main() -> None:
     started = time.monotonic()
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     names = {
-        "DeploymentKey": _built("deployment", _deployment_inputs(), _deployment_files),
-        "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], _kubernetes_files),
-        "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), _python_sdk_files),
+        "DeploymentKey": _built("deployment", _deployment_inputs(), lambda: _compiled(_deployment_files(), "/var/task")),
+        "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], lambda: _compiled(_kubernetes_files(), "/opt")),
+        "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), lambda: _compiled(_python_sdk_files(), "/opt")),
         "NodejsSdkKey": _built("sdk-nodejs", _sources(ROOT / "plugin_layers/nodejs"), _nodejs_sdk_files),
     }
-    TEMPLATE.write_text(json.dumps(_template(names), indent=1))
+    TEMPLATE.write_text(json.dumps(template(names, _chalice_template()), indent=1))
     for stale in ARTIFACTS.iterdir():
         if stale.suffix == ".zip" and stale.name not in names.values():
             stale.unlink()
@@ -61,16 +63,23 @@ def _built(name: str, inputs: Iterable[Path], files: Callable[[], Iterator[tuple
         if last_fingerprint == fingerprint and (ARTIFACTS / last_name).exists():
             return last_name
     print(f"building {name} …", flush=True)
-    partial = ARTIFACTS / f"{name}.partial"
+    artifact = write_artifact(ARTIFACTS, name, files())
+    stamp.write_text(f"{fingerprint} {artifact}")
+    return artifact
+
+
+def write_artifact(folder: Path, name: str, files: Iterable[tuple[str, bytes]]) -> str:
+    """Zip ``files``; the zip's name, which says its content. The same files give the same bytes, in whatever order they come."""
+    partial = folder / f"{name}.partial"
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files()):
+        for path, content in sorted(files):
             entry = zipfile.ZipInfo(path, _ZIP_TIME)
+            entry.create_system = 3  # Unix: the attributes below are its
             entry.external_attr = (0o755 if path.endswith(".so") else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     artifact = f"{name}-{hashlib.sha256(partial.read_bytes()).hexdigest()[:16]}.zip"
-    partial.replace(ARTIFACTS / artifact)
-    stamp.write_text(f"{fingerprint} {artifact}")
+    partial.replace(folder / artifact)
     return artifact
 
 
@@ -83,6 +92,27 @@ def _fingerprint(inputs: Iterable[Path]) -> str:
 
 def _sources(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"]
+
+
+def _compiled(files: Iterable[tuple[str, bytes]], root: str) -> Iterator[tuple[str, bytes]]:
+    """The files, with the compiled form of each module among them; ``root`` is where they will lie on Lambda.
+
+    Lambda's file system is read-only, so a module that comes without is compiled anew at each cold start: three times the time until the
+    first answer (``make bench`` shows it). "Unchecked", because nothing changes there and the zip has no true times. Python looks for them
+    by its own version, so that another one finds none and compiles, as it would have. One process, one hash seed and one order: the same
+    bytes each time. A source that this Python cannot compile (some packages carry templates) stays as it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="streamspace-build-") as folder:
+        base = Path(folder).resolve()
+        for name, content in files:
+            path = base / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        command = [sys.executable, "-m", "compileall", "-q", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(base), "-p", root]
+        subprocess.run([*command, str(base)], env={**os.environ, "PYTHONHASHSEED": "0"}, check=False)
+        for path in base.rglob("*"):
+            if path.is_file():
+                yield path.relative_to(base).as_posix(), path.read_bytes()
 
 
 def _deployment_inputs() -> list[Path]:
@@ -112,21 +142,61 @@ def _chalice_package() -> Path:
 
 
 def _deployment_files() -> Iterator[tuple[str, bytes]]:
-    """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size)."""
+    """Chalice's zip, less what no function needs: the models of AWS services that the platform never calls (four fifths of the size), and
+    of the others what only people read (half of the time that a client takes to make)."""
+    prefixes: set[str] = set()
+    endpoints = b""
+    with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
+        for name in package.namelist():
+            if not is_deployed(name):
+                continue
+            if name == "botocore/data/endpoints.json":
+                endpoints = package.read(name)
+            elif name.startswith("botocore/data/") and name.endswith(".json.gz"):
+                model = _without_documentation(json.loads(gzip.decompress(package.read(name))))
+                prefixes.add(model.get("metadata", {}).get("endpointPrefix", ""))
+                yield name.removesuffix(".gz"), _json(model)
+            else:
+                yield name, package.read(name)
+    yield "botocore/data/endpoints.json", _json(_endpoints_of(json.loads(endpoints), prefixes))
+
+
+def _without_documentation(model: Any) -> Any:
+    """The texts emptied, not taken out: botocore reads some of them. A member that happens to be called so is a mapping, and kept."""
+    if isinstance(model, list):
+        return [_without_documentation(each) for each in model]
+    if isinstance(model, dict):
+        return {
+            key: "" if key == "documentation" and isinstance(value, str) else _without_documentation(value) for key, value in model.items()
+        }
+    return model
+
+
+def _endpoints_of(endpoints: dict[str, Any], prefixes: set[str]) -> dict[str, Any]:
+    """The regions are all kept: botocore looks up there whether one exists."""
+    partitions = [
+        {**each, "services": {name: service for name, service in each["services"].items() if name in prefixes}}
+        for each in endpoints["partitions"]
+    ]
+    return {**endpoints, "partitions": partitions}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def is_deployed(path: str) -> bool:
+    """Whether a function needs that file: not the models of AWS services that the platform never calls (four fifths of the size)."""
     from chalicelib.core.aws import SERVICES
 
     kept = {"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"}
-    with zipfile.ZipFile(_chalice_package() / "deployment.zip") as package:
-        for name in package.namelist():
-            parts = name.split("/")
-            if name.endswith("/") or "__pycache__" in parts:
-                continue
-            if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
-                continue
-            # boto3's resource models: the platform uses clients only. Examples are documentation.
-            if parts[:2] == ["boto3", "data"] or parts[:2] == ["boto3", "examples"] or parts[-1].startswith("examples-1."):
-                continue
-            yield name, package.read(name)
+    parts = path.split("/")
+    if path.endswith("/") or "__pycache__" in parts:
+        return False
+    if parts[:2] == ["botocore", "data"] and parts[2] not in kept and parts[2] not in SERVICES:
+        return False
+    # boto3's resource models: the platform uses clients only. Examples are documentation.
+    return parts[:2] not in (["boto3", "data"], ["boto3", "examples"]) and not parts[-1].startswith("examples-1.")
 
 
 def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
@@ -138,7 +208,8 @@ def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
         raise SystemExit(f"the Kubernetes layer could not be installed:\n{done.stderr}")
     for path in _sources(target):
         relative = path.relative_to(target)
-        if relative.parts[0] not in ("bin", "botocore", "boto3"):
+        # Half of the client is a second one, for asyncio.
+        if relative.parts[0] not in ("bin", "botocore", "boto3") and relative.parts[:2] != ("kubernetes", "aio"):
             yield f"python/{relative.as_posix()}", path.read_bytes()
     shutil.rmtree(target)
 
@@ -158,8 +229,9 @@ def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
 # ── Template ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _template(names: dict[str, str]) -> dict[str, Any]:
-    template = _merged(_chalice_template(), _our_template())
+def template(names: dict[str, str], chalice_template: dict[str, Any]) -> dict[str, Any]:
+    """What CloudFormation gets. ``names``: parameter -> artifact; ``chalice_template``: what Chalice made of ``app.py``."""
+    template = _merged(chalice_template, _our_template())
     resources = template["Resources"]
     _one_proxy_resource(resources["RestAPI"])
     for saga_name, definition in _state_machines().items():

@@ -38,6 +38,10 @@ that a crash can then do is to deliver something twice, which everything here ex
 
 STREAMS = "dynamodb_stream_records"
 
+FIRST_LOG_LINE_S = 0.01
+"""After a function has answered, MiniStack waits for the first line of its log, 50 ms if it wrote none. What it wrote
+is in the pipe before the answer, so that less will do; a line that is late comes with the next invocation."""
+
 LONGEST_DEPLOYMENT_S = 120
 """While CloudFormation is at work no snapshot is taken, so that a kill leaves the stack as it was before, and never one
 that is in progress for ever. An operation that takes longer than this is no longer waited for."""
@@ -76,7 +80,7 @@ class Emulator:
 
     def __init__(self, folder: Path) -> None:
         from ministack import app
-        from ministack.core import persistence
+        from ministack.core import lambda_runtime, persistence
         from ministack.services import cloudformation, dynamodb, lambda_svc
 
         self._app: Any = app
@@ -88,6 +92,8 @@ class Emulator:
         self._deploying_since: float | None = None
         self._code_in_use: set[str] = set()
         self._reported: set[str] = set()
+        usual = lambda_runtime.Worker._drain_stderr_bounded.__defaults__
+        lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (FIRST_LOG_LINE_S, *usual[1:])
         lambda_svc.CODE_BLOB_DIR = str(self._store.code)
         lambda_svc._prune_orphan_code_blobs = self._remember_code_in_use
         app.save_all = lambda _services: self.save()

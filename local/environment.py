@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 STAMP = "complete"
@@ -90,12 +92,19 @@ def main() -> int:
     parser.add_argument("requirements", type=Path, nargs="+")
     parser.add_argument("--editable", type=Path)
     arguments = parser.parse_args()
+    began = time.monotonic()
+    names = ", ".join(file.name for file in arguments.requirements)
+    reminder = threading.Timer(0.5, print, (f"preparing {arguments.folder} from {names} …",), {"flush": True})
+    reminder.daemon = True
+    reminder.start()
     try:
         if prepare(arguments.folder, arguments.requirements, editable=arguments.editable):
-            print(f"made {arguments.folder}", flush=True)
+            print(f"prepared {arguments.folder} in {time.monotonic() - began:.0f} s", flush=True)
     except EnvironmentFailed as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    finally:
+        reminder.cancel()
     return 0
 
 

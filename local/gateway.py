@@ -35,7 +35,7 @@ AT_ONCE = 4 * (os.cpu_count() or 2)
 """Requests that begin at a time; more wait their turn. Each one that the emulator runs at once is a process of its own,
 and on a small machine fifty starting together take longer than fifty taking turns."""
 
-LONGEST_TURN_S = 2.0
+LONGEST_TURN_S = 5.0
 """A request that is not answered by then is waiting for something, maybe for one that waits for its turn: it goes on,
 but its turn goes to the next."""
 

@@ -5,7 +5,6 @@ Its servers end with it (`local.lifeline`), and a start first ends what may stil
 """
 
 import argparse
-import fcntl
 import json
 import os
 import shutil
@@ -16,25 +15,21 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from local import deployment, emulator, marketplace, ports, private_files, settings
 from local.processes import Processes, StackFailed, Stopped, end_leftovers, tail
 from local.progress import Progress
 from local.settings import CHECKOUT, HOST, Layout
+from local.supervisor import holder, only_one
 
 STEPS = 9
 ADMINISTRATOR = "admin"
 EXAMPLES = CHECKOUT / "examples" / "plugins"
 TEMPLATES = settings.CHECKOUT / "examples" / "templates"
-
-
-class AlreadyRunning(StackFailed):
-    """Another supervisor holds this state folder."""
 
 
 class Stack:
@@ -225,50 +220,6 @@ class Stack:
                 self._processes.keep_logs_small()
 
 
-@contextmanager
-def only_one(layout: Layout) -> Iterator[None]:
-    """Raises: AlreadyRunning when another supervisor holds this state folder."""
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("a+") as lock:
-        if not _taken(lock):
-            raise AlreadyRunning(
-                f"a local stack already runs from this checkout (process {_holder(layout) or 'unknown'}); "
-                "see `make status`, stop it with `make down`"
-            )
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-        lock.truncate(0)
-
-
-def holder(layout: Layout) -> int | None:
-    """The supervisor's process, or None when none runs. While it holds the lock, its number cannot be another's."""
-    try:
-        with layout.lock.open("a+") as lock:
-            if _taken(lock):
-                return None
-    except FileNotFoundError:
-        return None
-    ends = time.monotonic() + 2
-    while not (found := _holder(layout)) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return found
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _holder(layout: Layout) -> int | None:
-    text = layout.lock.read_text().strip()
-    return int(text) if text.isdigit() else None
-
-
 def introduction(layout: Layout) -> str:
     """What a person wants to know first."""
     described = json.loads(layout.description.read_text())
@@ -362,8 +313,9 @@ def status(layout: Layout) -> int:
     checks = {
         "platform": f"{described['api_url']}/api/v1/health",
         "emulator": f"{described['aws_endpoint_url']}/_ministack/ready",
-        "cluster": f"{described['kubernetes_url']}/healthz",
     }
+    if described["kubernetes_url"].startswith(f"http://{HOST}:"):  # a real cluster may want credentials even for this
+        checks["cluster"] = f"{described['kubernetes_url']}/healthz"
     well = True
     for name, url in checks.items():
         answers = _answers(url)

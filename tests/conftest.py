@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 _REGION = "us-east-1"
 
 
+@cache
 def template_resources(kind: str) -> dict[str, Any]:
     """The resources of one CloudFormation type in the platform's template: logical id -> properties."""
 
@@ -49,11 +51,13 @@ def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it."""
+    """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it.
+
+    Clients outlive a test, as they outlive a request: making them anew is half of a test's time.
+    """
     from moto import mock_aws
 
     from chalicelib.core import aws as doors
-    from chalicelib.events import outbox
 
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -65,16 +69,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("STREAMSPACE_ENVIRONMENT", "local")
     with mock_aws():
         _one_call_at_a_time(monkeypatch)
-        doors.client.cache_clear()
-        outbox._connection.cache_clear()
         dynamodb = doors.client("dynamodb")
         for name, properties in template_resources("AWS::DynamoDB::Table").items():
             monkeypatch.setenv(variable_of(name), f"test-{name}")
             kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
             dynamodb.create_table(TableName=f"test-{name}", **{key: properties[key] for key in kept if key in properties})
         yield doors
-    doors.client.cache_clear()
-    outbox._connection.cache_clear()
 
 
 @pytest.fixture

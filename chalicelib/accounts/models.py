@@ -18,11 +18,10 @@ from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
 from chalicelib.accounts.user import OF_TIER, User, effective_quotas
 from chalicelib.core import clock
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import EventSourced
 
 _USER, _TOKEN = "USER", "TOKEN"
@@ -50,7 +49,7 @@ class OfRole(GlobalSecondaryIndex["UserRow"]):
     gsi2sk = UnicodeAttribute(range_key=True)
 
 
-class UserRow(EventSourced, Model):
+class UserRow(EventSourced, Row):
     class Meta(_Meta):
         pass
 
@@ -99,7 +98,7 @@ class UserRow(EventSourced, Model):
         )
 
 
-class TokenRow(Model):
+class TokenRow(Row):
     """A token as the edge looks it up: everything that a Caller needs, so that one GetItem is enough."""
 
     class Meta(_Meta):
@@ -117,7 +116,7 @@ class TokenRow(Model):
     expires_at = NumberAttribute(null=True)
 
 
-class OwnedTokenRow(Model):
+class OwnedTokenRow(Row):
     """A user's token as its owner sees it in a list."""
 
     class Meta(_Meta):
@@ -133,7 +132,7 @@ class OwnedTokenRow(Model):
     expires_at = NumberAttribute()
 
 
-class PluginTokenRow(Model):
+class PluginTokenRow(Row):
     """Which token is the plugin's latest."""
 
     class Meta(_Meta):

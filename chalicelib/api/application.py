@@ -1,44 +1,63 @@
-"""Puts the API together from the routes of each resource."""
+"""Puts the API together from the routes of each resource, each of them when the first request for it comes.
+
+A cold start then pays for the resource that is asked for, and not for the rest of the platform: all of it is as much as everything else
+together (``make bench``).
+"""
 
 from __future__ import annotations
 
-from chalicelib.api import (
-    auth,
-    commands,
-    email,
-    lifecycle,
-    marketplace,
-    notifications,
-    platform,
-    plugins,
-    runtime,
-    sessions,
-    storage,
-    templates,
-    users,
-)
+from importlib import import_module
+from typing import Any
+
 from chalicelib.api.http import Api
+from chalicelib.api.routing import BASE_PATH, path_of
 
-RESOURCES = (
-    auth.routes,
-    commands.routes,
-    email.routes,
-    lifecycle.routes,
-    marketplace.routes,
-    notifications.routes,
-    platform.routes,
-    plugins.routes,
-    runtime.routes,
-    sessions.routes,
-    storage.routes,
-    templates.routes,
-    users.routes,
-)
+# Each module of routes, and what its paths begin with.
+RESOURCES = {
+    "auth": ("auth",),
+    "commands": ("commands", "ui"),
+    "email": ("email",),
+    "lifecycle": ("admin",),
+    "marketplace": ("admin",),
+    "notifications": ("notifications",),
+    "platform": ("health", "platform"),
+    "plugins": ("admin",),
+    "runtime": ("admin", "runtime"),
+    "sessions": ("sessions", "users"),
+    "storage": ("storage",),
+    "templates": ("templates",),
+    "users": ("users",),
+}
 
 
-def build() -> Api:
-    """The whole API. Imports every resource's routes, but no AWS client and no model's table."""
-    api = Api("streamspace")
-    for routes in RESOURCES:
-        api.include(routes)
+class Application(Api):
+    """The whole API. Knows from the first word of a path which modules of routes it needs, and includes each of them once."""
+
+    def __init__(self, app_name: str) -> None:
+        super().__init__(app_name)
+        self._included: set[str] = set()
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        head = path_of(event).removeprefix(BASE_PATH).strip("/").partition("/")[0]
+        for module, heads in RESOURCES.items():
+            if head in heads:
+                self.include_resource(module)
+        return super().__call__(event, context)
+
+    def include_resource(self, module: str) -> None:
+        if module not in self._included:
+            self.include(import_module(f"chalicelib.api.{module}").routes)
+            self._included.add(module)
+
+    def include_everything(self) -> Application:
+        """For what looks at all routes at once."""
+        for module in RESOURCES:
+            self.include_resource(module)
+        return self
+
+
+def build() -> Application:
+    """The API, as yet with the routes of ``platform`` only: Chalice packages no API for an app without any."""
+    api = Application("streamspace")
+    api.include_resource("platform")
     return api

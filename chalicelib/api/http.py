@@ -303,10 +303,10 @@ def _admit(request: Request) -> None:
 def _permit(route: Route, caller: Caller) -> None:
     if route.plugin_only and not caller.is_plugin:
         raise PermissionDenied("Only a plugin's own token may call this")
-    if caller.scopes is not None and not route.plugin_only:
-        needed = route.scope or "admin"
-        if not caller.has_scope(needed) and not caller.has_scope("admin"):
-            raise PermissionDenied(f"This needs the scope '{needed}', which the token does not have", scope=needed)
+    # What is only for plugins and names no scope comes with being one.
+    needed = route.scope or (None if route.plugin_only else "admin")
+    if needed is not None and not caller.has_scope(needed) and not caller.has_scope("admin"):
+        raise PermissionDenied(f"This needs the scope '{needed}', which the token does not have", scope=needed)
     if route.permission is not None:
         caller.require(route.permission)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import accounts, plugins
+from chalicelib import accounts
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.core import config
 
@@ -26,6 +26,9 @@ def platform(request: Request) -> Reply:
     if caller is not None:
         about["config"] = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
         if not caller.is_plugin and caller.may("platform.view"):
+            # Imported here: this module is part of every cold start (application.py).
+            from chalicelib import plugins
+
             installed = plugins.all_installed()
             about["counts"] = {"plugins": len(installed), "active_plugins": sum(one.is_active for one in installed)}
     return Reply(about)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 from chalicelib import plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes
-from chalicelib.core import config
+from chalicelib.core import clock, config
 from chalicelib.core.errors import ValidationError
 
 routes = Routes()
 
-# Of an event id, which is below 2^53.
-_MOST_DIGITS = 16
-
 _PLACE: dict[str, Any] = {
-    "aggregate": {"type": "string", "minLength": 1, "maxLength": 400},
-    "sequence": {"type": "integer", "minimum": 0, "maximum": 2**53},
+    "aggregate": {"type": "string", "minLength": 1, "maxLength": 500},
+    "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53},
 }
 _ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
 _FAILURE = {
@@ -35,17 +34,17 @@ _REPLAY = {"type": "object", "properties": {"event_id": {"type": "integer"}}, "a
 
 @routes.get("/runtime/self", plugin_only=True, aws_calls=4)
 def itself(request: Request) -> Reply:
-    """Settings, in clear, and what the platform is."""
+    """Settings, in clear, and what the platform is. Its budget counts one secret setting; each further one costs one more call."""
     plugin = plugins.get(request.caller.id)
-    values, version = plugins.current_settings(plugin.slug)
+    values = plugins.current_settings_of(plugin)
     platform = {
         "version": config.PLATFORM_VERSION,
         "namespace": config.namespace(),
         "ingressDomain": config.ingress_domain(),
         "hibernationEnabled": True,
     }
-    about = {"slug": plugin.slug, "version": plugin.version, "settings": values, "settings_version": version, "platform": platform}
-    return Reply(about)
+    current = {"settings": values, "settings_version": plugin.settings_version}
+    return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
 @routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=5)
@@ -88,7 +87,33 @@ def replay(request: Request, slug: str) -> Reply:
     return Reply({"replayed": count}, message=f"{count} event{'s' if count != 1 else ''} will be delivered again")
 
 
+_MOMENT = {"type": "string", "format": "date-time"}
+
+
+@routes.get(
+    "/admin/plugins/{slug}/logs",
+    permission="plugins.events",
+    query={"level": {"enum": list(runtime.logs.LEVELS)}, "from": _MOMENT, "to": _MOMENT, "cursor": {"type": "string"}},
+    aws_calls=3,
+)
+def logs(request: Request, slug: str) -> Reply:
+    """What the plugin logged, oldest first; ``level`` and above. ``meta.next_cursor`` leads on. 404 PLUGIN_NOT_FOUND."""
+    plugins.get(slug)
+    query = request.query
+    lines, cursor = runtime.logs.read(
+        slug, level=query["level"], since=_moment("from", query["from"]), until=_moment("to", query["to"]), cursor=query["cursor"]
+    )
+    return Reply(lines, meta={"next_cursor": cursor})
+
+
+def _moment(field: str, text: str | None) -> datetime | None:
+    try:
+        return clock.parse_rfc3339(text) if text else None
+    except ValueError as error:
+        raise ValidationError({field: ["Must be a time such as 2026-01-02T03:04:05Z"]}) from error
+
+
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
-        raise ValidationError({"event_id": ["Must be a whole number"]})
+    if not re.fullmatch("[0-9]{1,16}", text):
+        raise ValidationError({"event_id": ["Must be an event's id: a whole number below 2^53"]})
     return int(text)

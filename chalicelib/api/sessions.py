@@ -102,7 +102,7 @@ def user_sessions(request: Request, username: str) -> Reply:
     permission="users.manage",
     scope="write:users",
     query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
-    aws_calls=9,
+    aws_calls=11,
 )
 def delete_user(request: Request, username: str) -> Reply:
     """deleteUser(). 404 USER_NOT_FOUND; 422 VALIDATION_ERROR for a home without its sessions."""

@@ -38,5 +38,6 @@ def put_value(request: Request, key: str) -> Reply:
 
 @routes.delete("/storage/{key+}", scope="storage", plugin_only=True, aws_calls=2)
 def delete_value(request: Request, key: str) -> Reply:
+    """Nothing there is fine."""
     runtime.storage.delete(request.caller.id, key)
     return Reply(None)

@@ -23,7 +23,6 @@ from chalicelib.events import records
 from chalicelib.events.records import Event, EventRow
 
 _CURSOR = "cursor#"
-_BATCH = 10  # SendMessageBatch takes no more
 # A cursor outlives the events that it passed, else they would be sent again.
 _MARGIN_S = 7 * 24 * 3600
 
@@ -95,8 +94,15 @@ class Dispatcher:
         # The usual case: exactly the next one. Its copy in the stream is all that is needed.
         is_next = newest.previous == sent or (not sent and not newest.previous)
         due = [newest] if is_next else records.between(newest.aggregate, sent, newest.sequence)
+        refused = []
         for subscriber in everyone:
-            send(subscriber, [event for event in due if event.type in subscriber.types])
+            try:
+                send(subscriber, [event for event in due if event.type in subscriber.types])
+            except Exception:  # noqa: BLE001 one whose queue refuses keeps nobody else waiting
+                log.logger().exception("subscriber not served", extra={"subscriber": subscriber.name, "aggregate": newest.aggregate})
+                refused.append(subscriber.name)
+        if refused:
+            raise DispatchFailed(f"not sent to: {', '.join(refused)}")
         _move_cursor(newest.aggregate, newest.sequence)
 
 
@@ -108,28 +114,23 @@ def send(
 ) -> None:
     """Put ``events`` on the subscriber's queue, in order. A queue that is gone was removed with its plugin: nothing to do.
 
-    Raises RuntimeError when SQS refused one; those before it were sent.
+    Raises what SQS answers when it refuses one; those before it were sent, and none behind it. That is why they go one by one: of a
+    batch SQS may take the later ones and refuse an earlier one, and then there is no way back to their order. More than one is rare.
     """
     sqs = aws.client("sqs")
-    for start in range(0, len(events), _BATCH):
-        entries = [
-            {
-                "Id": str(event.id),
-                "MessageBody": json.dumps(event.message(**dict(subscriber.more))),
-                "MessageGroupId": group_id(event.aggregate),
-                "MessageDeduplicationId": deduplicate(event),
-            }
-            for event in events[start : start + _BATCH]
-        ]
+    for event in events:
         try:
-            answer = sqs.send_message_batch(QueueUrl=subscriber.queue_url, Entries=entries)
+            sqs.send_message(
+                QueueUrl=subscriber.queue_url,
+                MessageBody=json.dumps(event.message(**dict(subscriber.more))),
+                MessageGroupId=group_id(event.aggregate),
+                MessageDeduplicationId=deduplicate(event),
+            )
         except sqs.exceptions.ClientError as error:
-            if aws.error_code(error) in ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
-                log.logger().warning("queue is gone", extra={"subscriber": subscriber.name})
-                return
-            raise
-        if answer.get("Failed"):
-            raise RuntimeError(f"SQS refused {answer['Failed'][0]} for {subscriber.name}")
+            if aws.error_code(error) not in ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
+                raise
+            log.logger().warning("queue is gone", extra={"subscriber": subscriber.name})
+            return
 
 
 def group_id(aggregate: str) -> str:

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from pynamodb.connection import Connection
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -30,7 +29,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError
-from chalicelib.core.tables import TableMeta
+from chalicelib.core.tables import connection
 from chalicelib.events.records import Event
 
 P = ParamSpec("P")
@@ -117,7 +116,7 @@ class UnitOfWork:
             return
         written: list[_Write] = []
         try:
-            with TransactWrite(connection=_connection()) as transaction:
+            with TransactWrite(connection=connection()) as transaction:
                 # DynamoDB reports reasons in the order of the request: checks, deletes, puts, updates (pynamodb's order).
                 for kind in ("check", "delete", "put", "update"):
                     for write in (write for write in self._writes if write.kind == kind):
@@ -163,17 +162,6 @@ class UnitOfWork:
 def _key_of(row: Model) -> tuple[Any, Any]:
     hash_name, range_name = type(row)._hash_keyname, type(row)._range_keyname
     return getattr(row, str(hash_name)), getattr(row, range_name) if range_name else None
-
-
-@functools.cache
-def _connection() -> Connection:
-    return Connection(
-        region=TableMeta.region,
-        host=TableMeta.host,
-        connect_timeout_seconds=TableMeta.connect_timeout_seconds,
-        read_timeout_seconds=TableMeta.read_timeout_seconds,
-        max_retry_attempts=TableMeta.max_retry_attempts,
-    )
 
 
 @contextmanager

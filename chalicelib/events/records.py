@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
 from chalicelib.core import clock
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 
 # Long enough for an audit of the last quarter; the log of plugins is kept for good.
 _KEPT_S = 120 * 24 * 3600
@@ -28,7 +27,7 @@ class EventSourced:
     aggregate: ClassVar[Any]
 
 
-class EventRow(Model):
+class EventRow(Row):
     class Meta(TableMeta):
         table_name = table("EVENTS_TABLE")
 

@@ -13,7 +13,7 @@ from chalicelib.jobs import steps
 from chalicelib.jobs.errors import InstallationFailed, UninstallationFailed
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.records import FAILED, STUCK, SUCCEEDED, Job, News, get
-from chalicelib.jobs.service import start_install, start_uninstall, wait_for_end, wait_for_news
+from chalicelib.jobs.service import recover_abandoned, start_install, start_uninstall, wait_for_end, wait_for_news
 from chalicelib.jobs.uninstall import UNINSTALL
 
 SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL)}
@@ -34,6 +34,7 @@ __all__ = [
     "News",
     "UninstallationFailed",
     "get",
+    "recover_abandoned",
     "run_step",
     "start_install",
     "start_uninstall",

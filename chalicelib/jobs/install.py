@@ -7,7 +7,7 @@ import binascii
 import json
 from typing import Any
 
-from chalicelib import accounts, marketplace, plugins, runtime
+from chalicelib import marketplace, plugins, runtime
 from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.events import retried, unit_of_work
@@ -28,6 +28,7 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
     _, release = marketplace.find_release(slug, version)
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
     needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    touched = [slug, *(one["slug"] for one in needed)]
     return {
         "source": "marketplace",
         "slug": slug,
@@ -35,7 +36,8 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
         "activate": activate,
         "dependencies": needed,
         # Those that are installed but switched off are switched on with it; nothing else is done to them.
-        "locks": [slug, *(one["slug"] for one in needed)],
+        "locks": touched,
+        "keeps": _with_kept_data(touched),
     }
 
 
@@ -55,6 +57,7 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
     if wanted:
         plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
         needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
+    touched = [slug, *(one["slug"] for one in needed)]
     key = f"uploads/{ids.text('upload')}.zip"
     artifacts.put(key, archive)
     return {
@@ -64,8 +67,15 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
         "version": package.manifest.version,
         "activate": activate,
         "dependencies": needed,
-        "locks": [slug, *(one["slug"] for one in needed)],
+        "locks": touched,
+        "keeps": _with_kept_data(touched),
     }
+
+
+def discard_upload(plan: dict[str, Any]) -> None:
+    """The package that waits for a job which never came to be."""
+    if plan["source"] == "upload":
+        artifacts.delete(plan["upload_key"])
 
 
 # ── The steps. Each works on one plugin of the job: the one that was asked for, or a dependency. ─────────────────────────────────────
@@ -77,8 +87,18 @@ def fetch_package(job: Job) -> dict[str, Any]:
     else:
         _, release = marketplace.find_release(job.slug, job.request["version"])
         archive = marketplace.download(release)
+    _must_be(job, plugins.read_package(archive))
     artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
     return {"size_bytes": len(archive)}
+
+
+def _must_be(job: Job, package: Package) -> None:
+    """Raises PackageInvalid for a package that is another one than its listing says."""
+    found = {"name": package.manifest.slug, "version": package.manifest.version}
+    wanted = {"name": job.slug, "version": job.request["version"]}
+    faults = {f"manifest.{key}": [f"Must be '{wanted[key]}', not '{found[key]}'"] for key in found if found[key] != wanted[key]}
+    if faults:
+        raise plugins.PackageInvalid(faults)
 
 
 def discard_package(job: Job) -> None:
@@ -111,13 +131,18 @@ def install_dependencies(job: Job) -> dict[str, Any]:
             part.made[step.name] = step.act(part) or {}
         names.append(needed["slug"])
     for slug in _inactive_requirements(job):
+        records.journal(job.id, _SWITCHED_ON + slug)
         plugins.switch_on(plugins.get(slug), job.actor)
     return {"installed": names}
 
 
 def remove_dependencies(job: Job) -> None:
-    """Only what this job installed, last first."""
+    """Only what this job installed, last first; what it only switched on is switched off again."""
     for entry in reversed(records.began(job.id, "dependencies/")):
+        if entry.startswith(_SWITCHED_ON):
+            plugins.switch_off(entry.removeprefix(_SWITCHED_ON), job.actor)
+            records.strike(job.id, entry)
+            continue
         _, number, _, name = entry.split("/")
         part = _part(job, job.request["dependencies"][int(number)])
         undo = next(step for step in _PARTS if step.name == name).undo
@@ -162,8 +187,11 @@ def unregister(job: Job) -> None:
             row = plugins.remove(work, plugin)
             runtime.active.remove(work, job.slug)
             work.emit("plugin.uninstalled", row, {"plugin": plugin.summary(), "reason": f"the job {job.id} was rolled back"})
-    plugins.forget_settings(job.slug)
-    runtime.storage.forget(job.slug)
+    # What an earlier life of the plugin left to be kept is not this job's to remove.
+    keeps = job.slug in job.request.get("keeps", [])
+    if not keeps:
+        plugins.forget_settings(job.slug)
+    runtime.storage.forget(job.slug, keep_data=keeps)
 
 
 def switch_on(job: Job) -> dict[str, Any]:
@@ -174,14 +202,8 @@ def switch_on(job: Job) -> dict[str, Any]:
 
 
 def switch_off(job: Job) -> None:
-    plugin = plugins.find(job.slug)
-    if plugin is not None:
+    if plugins.find(job.slug) is not None:
         plugins.switch_off(job.slug, job.actor)
-    # A load that was killed half-way left a token, and perhaps schedules.
-    accounts.revoke_plugin_token(job.slug)
-    contributes = plugin.manifest.contributes if plugin else {}
-    tasks = contributes.get("scheduled_tasks") or []
-    runtime.schedules.delete(job.slug, [task["name"] for task in tasks])
 
 
 def conclude(job: Job) -> dict[str, Any]:
@@ -206,6 +228,9 @@ _REGISTER = Step("registering", register, unregister, progress=85, message="Regi
 _SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
 _PARTS = (_FETCH, _UNPACK, _PROVISION, _REGISTER, _SWITCH_ON)
 
+# After the numbers of the dependencies that are installed, so that it is undone before them.
+_SWITCHED_ON = "dependencies/switched-on/"
+
 INSTALL = Saga(
     "install",
     _FETCH,
@@ -218,9 +243,15 @@ INSTALL = Saga(
 )
 
 
+def _with_kept_data(slugs: list[str]) -> list[str]:
+    """Those that were here before, and whose data was kept when they were uninstalled."""
+    return [slug for slug in slugs if not runtime.storage.is_empty(slug) or any(plugins.stored_settings(slug).values())]
+
+
 def _part(job: Job, needed: dict[str, str]) -> Job:
     """The job as its steps see it while they work on a dependency."""
     request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
+    request["keeps"] = job.request.get("keeps", [])
     return Job(job.id, job.kind, needed["slug"], job.actor, request)
 
 

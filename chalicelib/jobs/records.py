@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DeleteError
-from pynamodb.models import Model
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.core import clock, ids
-from chalicelib.core.tables import TableMeta, condition_failed, table
+from chalicelib.core.tables import Row, TableMeta, condition_failed, table
 from chalicelib.events import Actor, unit_of_work
 from chalicelib.jobs.errors import JobNotFound, PluginBusy
 
@@ -21,10 +23,23 @@ ENDED = (SUCCEEDED, FAILED, STUCK)
 
 # Longer than a state machine may run, so that a lock never outlives its job by much and is never lost under one.
 _LOCK_S = 1200
+_OPEN = "OPEN"
 _KEPT_S = 30 * 24 * 3600
+_LONGEST_ID = 100
 
 
-class JobRow(Model):
+class _Open(GlobalSecondaryIndex["JobRow"]):
+    """Jobs that have not ended, by the time of their start. An ended job leaves the index."""
+
+    class Meta:
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
+class JobRow(Row):
     """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it). ``pk`` LOCK#{slug}: sk
     LOCK."""
 
@@ -38,6 +53,9 @@ class JobRow(Model):
     status = UnicodeAttribute(null=True)
     job_id = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    gsi1pk = UnicodeAttribute(null=True)
+    gsi1sk = UnicodeAttribute(null=True)
+    open = _Open()
 
 
 @dataclass
@@ -55,6 +73,8 @@ class Job:
     made: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     left: list[str] = field(default_factory=list)
+    # How often a state machine had to be started again for it, because the one before was stopped from outside.
+    recoveries: int = 0
     started_at: str = ""
     ended_at: str | None = None
 
@@ -68,7 +88,10 @@ class Job:
     def row(self) -> JobRow:
         body = {name: value for name, value in vars(self).items() if name not in ("actor", "status")}
         body["actor"] = vars(self.actor)
-        return JobRow(f"JOB#{self.id}", "RECORD", status=self.status, body=json.dumps(body), expires_at=_later(_KEPT_S))
+        row = JobRow(f"JOB#{self.id}", "RECORD", status=self.status, body=json.dumps(body), expires_at=_later(_KEPT_S))
+        if not self.has_ended:
+            row.gsi1pk, row.gsi1sk = _OPEN, self.started_at
+        return row
 
 
 @dataclass(frozen=True)
@@ -95,10 +118,21 @@ def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks:
 
 def get(job_id: str) -> Job:
     """Raises JobNotFound. Costs one GetItem."""
+    if len(job_id.encode()) > _LONGEST_ID:
+        # It comes from a path, and may be longer than a key may be.
+        raise JobNotFound(job_id=job_id)
     try:
-        row = JobRow.get(f"JOB#{job_id}", "RECORD", consistent_read=True)
+        return _job(JobRow.get(f"JOB#{job_id}", "RECORD", consistent_read=True))
     except JobRow.DoesNotExist:
         raise JobNotFound(job_id=job_id) from None
+
+
+def open_since(moment: datetime) -> list[Job]:
+    """Jobs that started before ``moment`` and have not ended, oldest first. Key condition: gsi1pk = OPEN, gsi1sk < moment."""
+    return [_job(row) for row in JobRow.open.query(_OPEN, JobRow.gsi1sk < clock.rfc3339(moment))]
+
+
+def _job(row: JobRow) -> Job:
     body = json.loads(row.body)
     return Job(**{**body, "actor": Actor(**body["actor"]), "status": row.status})
 
@@ -137,7 +171,12 @@ def tell(job_id: str, event: str, data: dict[str, Any]) -> None:
 
 
 def news(job_id: str, after: str = "") -> list[News]:
-    """Progress events after the one with that id, oldest first. Key condition: pk, sk between PROGRESS#after and the end."""
+    """Progress events after the one with that id, oldest first; an id that was never given out counts as none.
+
+    Key condition: pk, sk between PROGRESS#after and the end.
+    """
+    if not re.fullmatch("[0-9]{16}", after):
+        after = ""
     start, end = f"PROGRESS#{after}\x01" if after else "PROGRESS#", "PROGRESS#~"
     found = []
     for row in JobRow.query(f"JOB#{job_id}", JobRow.sk.between(start, end), consistent_read=True):

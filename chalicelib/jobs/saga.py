@@ -56,7 +56,7 @@ class Saga:
         return self.steps[name]
 
     def state_machine(self, worker_arn: str) -> dict[str, Any]:
-        """The saga in the Amazon States Language. The execution's input is ``{"job_id"}``.
+        """The saga in the Amazon States Language. The execution's input is ``{"job_id", "is_recovery"}``.
 
         Source: https://states-language.net/spec.html
         """
@@ -85,7 +85,22 @@ class Saga:
             "Comment": f"{self.name}: made from chalicelib/jobs",
             "StartAt": "begin",
             "TimeoutSeconds": _JOB_TIMEOUT_S,
-            "States": {"begin": {"Type": "Pass", "Result": {}, "ResultPath": "$.left", "Next": names[0]}, **states},
+            "States": {
+                "begin": {"Type": "Pass", "Result": {}, "ResultPath": "$.left", "Next": "abandoned?"},
+                # A job whose state machine was stopped from outside goes back; where there is no way back, it goes on from the start.
+                "abandoned?": {
+                    "Type": "Choice",
+                    "Choices": [
+                        {
+                            "Variable": "$.is_recovery",
+                            "BooleanEquals": True,
+                            "Next": f"undo-{way_back[-1]}" if way_back else names[0],
+                        }
+                    ],
+                    "Default": names[0],
+                },
+                **states,
+            },
         }
 
     def _task(self, worker_arn: str, action: str, step: str | None = None) -> dict[str, Any]:

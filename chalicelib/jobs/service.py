@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import aws, clock, config
+from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
 from chalicelib.jobs import install, records, uninstall
 from chalicelib.jobs.records import FAILED, Job, News
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
 PATIENCE_S = 20.0
+# Longer than it takes from the job's record to the execution's start.
+_ABANDONED_AFTER = timedelta(seconds=30)
 _FIRST_LOOK_S = 0.2
 _LONGEST_PAUSE_S = 1.0
 
@@ -24,7 +27,11 @@ def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
         plan = install.plan_from_upload(request["package"], activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
-    return _start("install", plan["slug"], plan, actor)
+    try:
+        return _start("install", plan["slug"], plan, actor)
+    except Exception:
+        install.discard_upload(plan)
+        raise
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:
@@ -35,12 +42,7 @@ def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -
 def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
     job = records.begin(kind, slug, request, actor=actor, locks=request["locks"])
     try:
-        aws.client("stepfunctions").start_execution(
-            # The job's id as the execution's name: starting it twice is starting it once.
-            stateMachineArn=config.setting("STATE_MACHINES") + kind,
-            name=job.id,
-            input=json.dumps({"job_id": job.id}),
-        )
+        _execute(job)
     except Exception:
         job.status, job.ended_at = FAILED, clock.rfc3339(clock.now())
         job.error = {"step": None, "code": "NOT_STARTED", "message": "The job could not be started", "details": {}}
@@ -48,6 +50,43 @@ def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
         records.unlock(job.id, request["locks"])
         raise
     return job
+
+
+def _execute(job: Job) -> None:
+    aws.client("stepfunctions").start_execution(
+        # Named for the job: starting it twice is starting it once.
+        stateMachineArn=config.setting("STATE_MACHINES") + job.kind,
+        name=_execution_name(job),
+        input=json.dumps({"job_id": job.id, "is_recovery": job.recoveries > 0}),
+    )
+
+
+def _execution_name(job: Job) -> str:
+    return f"{job.id}-recovery-{job.recoveries}" if job.recoveries else job.id
+
+
+def recover_abandoned() -> int:
+    """Start the way back of each job whose state machine was stopped from outside, or never came to run; how many.
+
+    A state machine that fails by itself ends its job. One that is aborted, times out as a whole, or is lost, does not: nothing in it
+    runs any more. Costs one Query, one call for each open job, and a GetItem for each that does not run.
+    """
+    states = aws.client("stepfunctions")
+    count = 0
+    for job in records.open_since(clock.now() - _ABANDONED_AFTER):
+        machines = config.setting("STATE_MACHINES").replace(":stateMachine:", ":execution:")
+        try:
+            status = states.describe_execution(executionArn=f"{machines}{job.kind}:{_execution_name(job)}")["status"]
+        except states.exceptions.ExecutionDoesNotExist:
+            status = "NEVER_STARTED"
+        # The index lags behind the record, and the job may have ended since it was asked.
+        if status != "RUNNING" and not (job := records.get(job.id)).has_ended:
+            log.logger().warning("abandoned job", extra={"job_id": job.id, "plugin": job.slug, "execution": status})
+            job.recoveries += 1
+            job.save()
+            _execute(job)
+            count += 1
+    return count
 
 
 def wait_for_end(job_id: str, patience_s: float = PATIENCE_S) -> Job:
@@ -64,12 +103,13 @@ def wait_for_end(job_id: str, patience_s: float = PATIENCE_S) -> Job:
 
 def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News]:
     """Progress events after the given one, waiting for the first; empty when none came in time. Raises JobNotFound."""
-    records.get(job_id)
+    has_ended = records.get(job_id).has_ended
     deadline = time.monotonic() + patience_s
     pause_s = _FIRST_LOOK_S
     while True:
         found = records.news(job_id, after)
-        if found or time.monotonic() + pause_s > deadline:
+        # Of a job that has ended there will be no more.
+        if found or has_ended or time.monotonic() + pause_s > deadline:
             return found
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

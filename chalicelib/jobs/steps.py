@@ -75,8 +75,8 @@ def _succeed(job: Job) -> None:
     if not job.has_ended:
         job.status, job.progress, job.ended_at = SUCCEEDED, 100, clock.rfc3339(clock.now())
         job.save()
-        # The whole result: who follows the events has no other way to learn it.
-        records.tell(job.id, "complete", {"success": True, "plugin": {"slug": job.slug}, **job.made.get("result", {})})
+    # The whole result: who follows the events has no other way to learn it.
+    _tell_end(job, "complete", {"success": True, "plugin": {"slug": job.slug}, **job.made.get("result", {})})
     records.unlock(job.id, job.request.get("locks", [job.slug]))
 
 
@@ -87,8 +87,14 @@ def _fail(job: Job, execution: dict[str, Any]) -> None:
         job.left += [name for name in execution.get("left", {}) if not any(one.startswith(f"{name}:") for one in job.left)]
         job.status, job.ended_at = STUCK if job.left else FAILED, clock.rfc3339(clock.now())
         job.save()
-        records.tell(job.id, "failed", {"success": False, "error": job.error, "left": job.left})
+    _tell_end(job, "failed", {"success": False, "error": job.error, "left": job.left})
     records.unlock(job.id, job.request.get("locks", [job.slug]))
+
+
+def _tell_end(job: Job, event: str, data: dict[str, Any]) -> None:
+    """Once, also when a worker died between saying so on the record and here."""
+    if not any(one.event == event for one in records.news(job.id)):
+        records.tell(job.id, event, data)
 
 
 def _explained(step: str, error: Exception) -> dict[str, Any]:
@@ -98,6 +104,9 @@ def _explained(step: str, error: Exception) -> dict[str, Any]:
 
 
 def _interrupted(job: Job, execution: dict[str, Any]) -> dict[str, Any]:
+    if execution.get("is_recovery"):
+        message = "The platform was stopped while this step ran; what it had made was removed"
+        return {"step": job.step, "code": "INTERRUPTED", "message": message, "details": {}}
     cause = str((execution.get("failure") or {}).get("Cause", ""))
     with contextlib.suppress(ValueError, AttributeError):
         cause = json.loads(cause).get("errorMessage", cause)

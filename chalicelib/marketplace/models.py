@@ -1,12 +1,11 @@
 """The marketplace's own table: what this platform has already accepted from it."""
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 
 
-class AcceptedIndexRow(Model):
+class AcceptedIndexRow(Row):
     """The highest sequence accepted under one public key: ``pk`` is ``index#{fingerprint of the key}``. A new key starts anew."""
 
     class Meta(TableMeta):

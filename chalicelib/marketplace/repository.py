@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LARGEST_INDEX_BYTES = 20 * 1024 * 1024
 LARGEST_PACKAGE_BYTES = 50 * 1024 * 1024
 _LARGEST_SIGNATURE_BYTES = 1024
-_FRESH_S = 60
+_FRESH_S = 10  # asking again whether it changed is one short answer
 _SOCKET_TIMEOUT_S = 5
 _INDEX_DEADLINE_S = 10
 _PACKAGE_DEADLINE_S = 60
@@ -56,14 +56,14 @@ class _Kept:
 _kept: dict[tuple[str, str], _Kept] = {}
 
 
-def index() -> Index:
-    """The marketplace's index, at most a minute old. Raises MarketplaceUnavailable."""
+def index(fresh_s: float = _FRESH_S) -> Index:
+    """The marketplace's index, at most ``fresh_s`` old. Raises MarketplaceUnavailable."""
     url = _index_url()
     public_key = config.setting("MARKETPLACE_PUBLIC_KEY", "")
     if not public_key:
         raise MarketplaceUnavailable("no public key is configured to check its signature with")
     kept = _kept.get((url, public_key))
-    if kept is not None and time.monotonic() - kept.asked_at < _FRESH_S:
+    if kept is not None and time.monotonic() - kept.asked_at < fresh_s:
         return kept.index
     asked_at = time.monotonic()
     answer = _fetch(url, LARGEST_INDEX_BYTES, _INDEX_DEADLINE_S, etag=kept.etag if kept else None)
@@ -81,18 +81,27 @@ def find_release(slug: str, version: str | None = None) -> tuple[Listing, Releas
 
     Raises ListingNotFound (naming the releases that there are), MarketplaceUnavailable.
     """
+    found = _look_up(index(), slug, version)
+    # What was published a moment ago is not in an index that is kept: ask again before saying no. Unchanged, that is one short answer.
+    found = found or _look_up(index(fresh_s=0), slug, version)
+    if found is not None:
+        return found
     listing = index().listings.get(slug)
     if listing is None:
         raise ListingNotFound(f"The marketplace has no plugin '{slug}'", slug=slug)
-    if version is None:
-        return listing, listing.newest(config.PLATFORM_VERSION)
-    for release in listing.releases:
-        if release.version == version:
-            return listing, release
     there = [release.version for release in listing.releases]
     raise ListingNotFound(
         f"The marketplace has no version {version} of '{slug}'; it has {', '.join(there[:10])}", slug=slug, version=version, versions=there
     )
+
+
+def _look_up(known: Index, slug: str, version: str | None) -> tuple[Listing, Release] | None:
+    listing = known.listings.get(slug)
+    if listing is None:
+        return None
+    if version is None:
+        return listing, listing.newest(config.PLATFORM_VERSION)
+    return next(((listing, release) for release in listing.releases if release.version == version), None)
 
 
 def catalogue() -> Callable[[str], Sequence[Release]]:
@@ -118,6 +127,11 @@ def download(release: Release) -> bytes:
     if sha256(answer.body).hexdigest() != release.sha256:
         raise _wrong(release, "has another SHA-256 than the index says")
     return answer.body
+
+
+def forget() -> None:
+    """Let go of the index that this container keeps, so that the next question asks the marketplace."""
+    _kept.clear()
 
 
 # ── Trust ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

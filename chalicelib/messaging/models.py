@@ -16,10 +16,9 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
 from chalicelib.core import clock
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 
 _BROADCASTS = "BROADCASTS"
 
@@ -40,7 +39,7 @@ class Unread(GlobalSecondaryIndex["NotificationRow"]):
     expires_at = NumberAttribute()
 
 
-class NotificationRow(Model):
+class NotificationRow(Row):
     class Meta(_Meta):
         pass
 
@@ -63,7 +62,7 @@ class NotificationRow(Model):
     expires_at = NumberAttribute()
 
 
-class MarkRow(Model):
+class MarkRow(Row):
     class Meta(_Meta):
         pass
 

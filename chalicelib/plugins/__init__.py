@@ -48,6 +48,7 @@ from chalicelib.plugins.registry import (
 )
 from chalicelib.plugins.settings import change as change_settings
 from chalicelib.plugins.settings import current as current_settings
+from chalicelib.plugins.settings import current_of as current_settings_of
 from chalicelib.plugins.settings import exported as stored_settings
 from chalicelib.plugins.settings import forget_settings
 from chalicelib.plugins.settings import restore as restore_settings
@@ -74,6 +75,7 @@ __all__ = [
     "change_settings",
     "code_bundle",
     "current_settings",
+    "current_settings_of",
     "deactivate",
     "dependents_of",
     "find",

@@ -46,7 +46,7 @@ def resolve(
     Raises: DependenciesNotMet for a plugin that cannot be had at all, IncompatibleRelease where every release asks for another version of
     the platform, DependencyConflict where the wishes contradict each other.
     """
-    # Imported here: resolvelib is needed by installations only.
+    # Imported here, because it imports this module.
     from chalicelib.plugins.resolution import resolved
 
     return Plan(tuple(resolved(wanted, catalogue, {plugin.slug: plugin for plugin in installed}, by, platform_version)))

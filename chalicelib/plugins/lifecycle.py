@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from chalicelib import accounts, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
-from chalicelib.core.errors import StreamSpaceError
+from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError
 from chalicelib.events import Actor, retried, unit_of_work
 from chalicelib.plugins import dependencies, registry, settings
 from chalicelib.plugins.registry import InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
-from chalicelib.runtime.errors import PluginFailedToLoad
+from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
 
 
 def activate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -21,40 +22,51 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad.
+    Raises: PluginNotFound, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
+    CommandAlreadyRegistered, ValidationError for a schedule.
     """
     plugin = registry.get(slug)
     plugin.must_not_be_active()
     try:
         return switch_on(plugin, by.actor)
-    except PluginFailedToLoad as error:
+    except (PluginFailedToLoad, PluginCrashed) as error:
         _mark_failed(slug, error, by.actor)
         raise
 
 
 def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
-    """What activation does; each part may be done twice. Whatever a failure leaves is undone by :func:`switch_off`."""
-    slug = plugin.slug
+    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left."""
     dependencies.require_active(plugin.manifest, registry.all_installed())
+    try:
+        return _start(plugin, actor)
+    except Exception:
+        if runtime.active.find(plugin.slug) is None:
+            _stop(plugin.slug)
+        raise
+
+
+def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
+    slug = plugin.slug
     token = accounts.issue_plugin_token(slug, plugin.manifest.scopes)
     function_arn = runtime.provisioning.set_token(slug, token)
     values, settings_version = settings.current(slug)
     answer = runtime.invoking.call(slug, {"kind": "load", "settings": values, "settings_version": settings_version})
     if not answer["ok"]:
-        accounts.revoke_plugin_token(slug)
-        failure = answer.get("error") or {}
+        failure = answer["error"]
         raise PluginFailedToLoad(
-            f"'{slug}' failed to load: {failure.get('message', 'no message')}",
+            f"'{slug}' failed to load: {failure['message']}",
             plugin=slug,
             **{key: failure[key] for key in ("name", "message", "location", "hook") if key in failure},
         )
-    registered = _registered(plugin, answer.get("registered") or {})
+    registered = _registered(plugin, runtime.registration.checked(slug, answer.get("registered")))
     runtime.active.refuse_taken_commands(slug, registered)
+    queue_url = runtime.provisioning.queue_url(slug)
+    if queue_url is None:
+        raise ServiceUnavailable(f"The queue of '{slug}' is missing; remove the plugin and install it again")
     runtime.schedules.create(slug, function_arn, registered["schedules"])
-    active = ActivePlugin(slug, runtime.provisioning.queue_url(slug) or "", settings_version, registered)
-    activated = _mark_active(slug, active, actor)
+    # Nothing is sent to it before it is active. The other way about, a kill between the two would leave it active and deaf.
     runtime.provisioning.switch_deliveries(slug, on=True)
-    return activated
+    return _mark_active(slug, ActivePlugin(slug, queue_url, settings_version, registered), actor)
 
 
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -71,17 +83,21 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
 
 def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     """What deactivation does, from any state."""
-    was_active = runtime.active.find(slug)
-    if was_active is not None:
+    if runtime.active.find(slug) is not None:
         _unload(slug)
+    # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
+    _stop(slug)
     inactive = _mark_inactive(slug, actor)
-    accounts.revoke_plugin_token(slug)
-    runtime.provisioning.switch_deliveries(slug, on=False)
-    if was_active is not None:
-        runtime.schedules.delete(slug, [one["name"] for one in was_active.registered.get("schedules") or []])
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
+
+
+def _stop(slug: str) -> None:
+    """No call of its token, no event and no schedule comes through from here on. May be done twice."""
+    accounts.revoke_plugin_token(slug)
+    runtime.provisioning.switch_deliveries(slug, on=False)
+    runtime.schedules.delete(slug)
 
 
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +124,8 @@ def _mark_active(slug: str, active: ActivePlugin, actor: Actor) -> InstalledPlug
     plugin = registry.get(slug).activated(clock.now())
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
-        runtime.active.put(work, active)
+        # Settings that were changed while it loaded are the ones that its next call shall have.
+        runtime.active.put(work, replace(active, settings_version=plugin.settings_version))
         work.emit("plugin.activated", row, {"plugin": plugin.summary()})
     return plugin
 
@@ -127,7 +144,11 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
 
 @retried
 def _mark_failed(slug: str, error: StreamSpaceError, actor: Actor) -> None:
-    plugin = registry.get(slug).failed(error.message, clock.now())
+    before = registry.get(slug)
+    if before.is_active:
+        # Another attempt was faster, and better.
+        return
+    plugin = before.failed(error.message, clock.now())
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)

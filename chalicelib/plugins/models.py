@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import EventSourced
 
 INSTALLED = "plugins"
 
 
-class PluginRow(EventSourced, Model):
+class PluginRow(EventSourced, Row):
     """An installed plugin: ``pk`` is ``plugins``, ``sk`` its slug."""
 
     class Meta(TableMeta):
@@ -40,7 +39,7 @@ class PluginRow(EventSourced, Model):
         return f"plugin#{self.sk}"
 
 
-class SettingsRow(Model):
+class SettingsRow(Row):
     """What an administrator set for a plugin: ``pk`` is ``settings#{slug}``. Outlives the plugin only where its data is kept."""
 
     class Meta(TableMeta):

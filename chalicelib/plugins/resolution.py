@@ -8,16 +8,15 @@ Rules of a plan
     where that is possible.
     Two plugins may depend on each other.
 
-Source of the search: resolvelib, pip's resolver (backtracking with conflict-driven backjumping).
+The search is complete: where any choice of versions suits everybody, it finds one. Plain backtracking does for tens of plugins with tens of
+releases, because a plugin with few choices goes first, and a candidate whose wishes nobody can fulfil is never taken; a bound on its
+steps is the last resort. (resolvelib, pip's search, was tried: it gives up on some circles that have a solution.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 
 from chalicelib.core import versions
 from chalicelib.core.versions import Dependency
@@ -26,7 +25,7 @@ from chalicelib.plugins.dependencies import Catalogue
 from chalicelib.plugins.errors import DependenciesNotMet, DependencyConflict, IncompatibleRelease
 from chalicelib.plugins.registry import InstalledPlugin
 
-_MOST_ROUNDS = 5_000
+_MOST_STEPS = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,55 @@ class _Candidate:
         return f"{self.slug} {self.version}"
 
 
+_Wishes = Mapping[str, tuple[_Wish, ...]]
+_Chosen = Mapping[str, _Candidate]
+
+
 def resolved(
     wanted: Sequence[tuple[str, str]], catalogue: Catalogue, installed: Mapping[str, InstalledPlugin], by: str, platform_version: str
 ) -> Iterator[Release]:
     """See dependencies.resolve: the releases in the order in which to install them."""
     roots = [_Wish(slug, range_, by) for slug, range_ in wanted]
-    failure: Exception | None = None
     for heeds_optional in (True, False):
-        search = _Search(catalogue, installed, {wish.slug for wish in roots}, platform_version, heeds_optional)
-        resolver: Resolver[_Wish, _Candidate, str] = Resolver(search, BaseReporter())
-        try:
-            result = resolver.resolve(roots, max_rounds=_MOST_ROUNDS)
-        except ResolutionImpossible as error:
-            failure = _explained([cause.requirement for cause in error.causes], search)
-        except ResolutionTooDeep:
-            failure = DependencyConflict("The dependencies are too entangled to find versions that fit; ask for fewer plugins at once")
-        else:
-            return _in_order(result.mapping, [wish.slug for wish in roots])
-    assert failure is not None, "the loop ends only by a failure"
-    raise failure
+        search = _Search(roots, catalogue, installed, platform_version, heeds_optional)
+        found = search.solve()
+        if found is not None:
+            return _in_order(found, [wish.slug for wish in roots])
+    raise _explained(search.dead_end, search)
 
 
-class _Search(AbstractProvider[_Wish, _Candidate, str]):
-    """What resolvelib asks."""
+class _Search:
+    """One search. ``dead_end`` is the first set of wishes about one plugin that could not be fulfilled together."""
 
     def __init__(
-        self, catalogue: Catalogue, installed: Mapping[str, InstalledPlugin], roots: set[str], platform_version: str, heeds_optional: bool
+        self,
+        roots: Sequence[_Wish],
+        catalogue: Catalogue,
+        installed: Mapping[str, InstalledPlugin],
+        platform_version: str,
+        heeds_optional: bool,
     ) -> None:
-        self._catalogue = catalogue
         self.installed = installed
-        self._roots = roots
         self.platform_version = platform_version
+        self.dead_end: tuple[_Wish, ...] = ()
+        self._wanted = roots
+        self._roots = {wish.slug for wish in roots}
+        self._catalogue = catalogue
         self._heeds_optional = heeds_optional
         self._releases: dict[str, Sequence[Release]] = {}
+        self._fitting: dict[str, list[_Candidate]] = {}
+        self._steps_left = _MOST_STEPS
         # An installed plugin has a say about what comes in beside it, even if it did without so far.
-        self.held: dict[str, list[_Wish]] = {}
+        self._held: dict[str, tuple[_Wish, ...]] = {}
         for plugin in installed.values():
             for one in plugin.manifest.dependencies:
                 if not one.is_optional and one.slug not in installed:
-                    wish = _Wish(one.slug, one.version_constraint, f"{plugin.slug} {plugin.version}, which is installed")
-                    self.held.setdefault(one.slug, []).append(wish)
+                    wish = _Wish(one.slug, one.version_constraint, f"{plugin.slug} {plugin.version}, which is installed,")
+                    self._held[one.slug] = (*self._held.get(one.slug, ()), wish)
+
+    def solve(self) -> _Chosen | None:
+        wishes = self._with({}, self._wanted, {})
+        return None if wishes is None else self._solve({}, wishes)
 
     def releases(self, slug: str) -> Sequence[Release]:
         if slug not in self._releases:
@@ -98,6 +106,11 @@ class _Search(AbstractProvider[_Wish, _Candidate, str]):
 
     def fitting(self, slug: str) -> list[_Candidate]:
         """The candidates that this platform can run, newest first; nothing but the installed one where there is one."""
+        if slug not in self._fitting:
+            self._fitting[slug] = self._find_fitting(slug)
+        return self._fitting[slug]
+
+    def _find_fitting(self, slug: str) -> list[_Candidate]:
         plugin = self.installed.get(slug)
         if plugin is not None:
             return [_Candidate(slug, plugin.version, plugin.manifest.dependencies, None)]
@@ -106,28 +119,41 @@ class _Search(AbstractProvider[_Wish, _Candidate, str]):
         }
         return [_Candidate(slug, version, there[version].dependencies, there[version]) for version in versions.newest_first(there)]
 
-    def identify(self, requirement_or_candidate: _Wish | _Candidate) -> str:
-        return requirement_or_candidate.slug
+    def _solve(self, chosen: _Chosen, wishes: _Wishes) -> _Chosen | None:
+        undecided = [slug for slug in wishes if slug not in chosen]
+        if not undecided:
+            return chosen
+        # What was asked for gets its newest version before what it needs; then what leaves the least choice; then by name.
+        slug = min(undecided, key=lambda each: (each not in self._roots, len(self._matching(each, wishes[each])), each))
+        for candidate in self._matching(slug, wishes[slug]):
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                raise DependencyConflict("The dependencies are too entangled to find versions that fit; ask for fewer plugins at once")
+            taken = {**chosen, slug: candidate}
+            after = self._with(wishes, self._wishes_of(candidate), taken)
+            found = None if after is None else self._solve(taken, after)
+            if found is not None:
+                return found
+        return None
 
-    def get_preference(self, identifier: str, *_: Any, **__: Any) -> tuple[bool, int, str]:
-        """What leaves the least choice first; then by name, so that a plan is the same each time."""
-        return identifier not in self.installed, len(self.fitting(identifier)), identifier
+    def _matching(self, slug: str, wishes: Sequence[_Wish]) -> list[_Candidate]:
+        return [one for one in self.fitting(slug) if all(versions.satisfies(one.version, wish.range) for wish in wishes)]
 
-    def find_matches(
-        self, identifier: str, requirements: Mapping[str, Iterator[_Wish]], incompatibilities: Mapping[str, Iterator[_Candidate]]
-    ) -> list[_Candidate]:
-        wishes = [*requirements[identifier], *self.held.get(identifier, [])]
-        excluded = {candidate.version for candidate in incompatibilities[identifier]}
-        return [
-            candidate
-            for candidate in self.fitting(identifier)
-            if candidate.version not in excluded and all(versions.satisfies(candidate.version, wish.range) for wish in wishes)
-        ]
+    def _with(self, wishes: _Wishes, more: Sequence[_Wish], chosen: _Chosen) -> _Wishes | None:
+        """The wishes with those of ``more``; None, and a dead end, where one of them can no longer be fulfilled."""
+        together = dict(wishes)
+        for wish in more:
+            asked = (*together.get(wish.slug, self._held.get(wish.slug, ())), wish)
+            together[wish.slug] = asked
+            taken = chosen.get(wish.slug)
+            if taken is not None and versions.satisfies(taken.version, wish.range):
+                continue
+            if taken is not None or not self._matching(wish.slug, asked):
+                self.dead_end = self.dead_end or asked
+                return None
+        return together
 
-    def is_satisfied_by(self, requirement: _Wish, candidate: _Candidate) -> bool:
-        return versions.satisfies(candidate.version, requirement.range)
-
-    def get_dependencies(self, candidate: _Candidate) -> list[_Wish]:
+    def _wishes_of(self, candidate: _Candidate) -> list[_Wish]:
         return [
             _Wish(one.slug, one.version_constraint, candidate.title)
             for one in candidate.dependencies
@@ -135,8 +161,8 @@ class _Search(AbstractProvider[_Wish, _Candidate, str]):
         ]
 
 
-def _in_order(chosen: Mapping[str, _Candidate], roots: Sequence[str]) -> Iterator[Release]:
-    """Dependencies first; where two depend on each other, in the order in which they are met."""
+def _in_order(chosen: _Chosen, roots: Sequence[str]) -> Iterator[Release]:
+    """Dependencies first, the optional ones too; where two depend on each other, in the order in which they are met."""
     done: set[str] = set()
 
     def visit(slug: str) -> Iterator[Release]:
@@ -149,46 +175,33 @@ def _in_order(chosen: Mapping[str, _Candidate], roots: Sequence[str]) -> Iterato
         if release is not None:
             yield release
 
-    for slug in [*roots, *sorted(chosen)]:
+    for slug in roots:
         yield from visit(slug)
 
 
-def _explained(causes: Sequence[_Wish], search: _Search) -> Exception:
-    wishes: dict[str, list[_Wish]] = {}
-    for wish in causes:
-        others = wishes.setdefault(wish.slug, [])
-        if wish not in others:
-            others.append(wish)
-    missing = [slug for slug in wishes if slug not in search.installed and not search.releases(slug)]
-    if missing:
-        sentences = [f"{slug} ({_wanted(wishes[slug])}) is neither installed nor in the marketplace" for slug in missing]
+def _explained(dead_end: Sequence[_Wish], search: _Search) -> Exception:
+    """Why nobody can fulfil these wishes about one plugin together."""
+    slug = dead_end[0].slug
+    plugin = search.installed.get(slug)
+    releases = () if plugin else search.releases(slug)
+    if plugin is None and not releases:
         return DependenciesNotMet(
-            [{"slug": slug, "required_version": wishes[slug][0].range, "status": "not_installed"} for slug in missing],
-            f"Cannot install: dependencies not satisfied: {'; '.join(sentences)}",
+            [{"slug": slug, "required_version": dead_end[0].range, "status": "not_installed"}],
+            f"Cannot install: dependencies not satisfied: {slug} ({_wanted(dead_end)}) is neither installed nor in the marketplace",
         )
-    for slug, asked in wishes.items():
-        if slug in search.installed:
-            continue
-        in_range = [one for one in search.releases(slug) if all(versions.satisfies(one.version, wish.range) for wish in asked)]
-        if in_range and not any(versions.fits_system(one.requirements, search.platform_version) for one in in_range):
-            newest = in_range[0]
-            return IncompatibleRelease(f"{slug} {newest.version}", str(versions.system_range(newest.requirements)), search.platform_version)
-    sentences, conflicts = [], []
-    for slug, asked in sorted(wishes.items()):
-        everyone = [*asked, *search.held.get(slug, [])]
-        plugin = search.installed.get(slug)
-        there = [candidate.version for candidate in search.fitting(slug)]
-        state = f"{plugin.version} is installed" if plugin else f"there are {', '.join(there[:10])}"
-        sentences.append(f"{slug}: {_wanted(everyone)}; {state}")
-        conflicts.append(
-            {
-                "slug": slug,
-                "wanted": [{"by": wish.by, "version_constraint": wish.range} for wish in everyone],
-                "installed_version": plugin.version if plugin else None,
-                "available_versions": [] if plugin else there[:10],
-            }
-        )
-    return DependencyConflict(f"No versions fit together: {'. '.join(sentences)}", conflicts=conflicts)
+    in_range = [one for one in releases if all(versions.satisfies(one.version, wish.range) for wish in dead_end)]
+    if in_range and not any(versions.fits_system(one.requirements, search.platform_version) for one in in_range):
+        asked = str(versions.system_range(in_range[0].requirements))
+        return IncompatibleRelease(f"{slug} {in_range[0].version}", asked, search.platform_version)
+    there = [candidate.version for candidate in search.fitting(slug)][:10]
+    state = f"{plugin.version} is installed" if plugin else f"there are {', '.join(there)}"
+    conflict = {
+        "slug": slug,
+        "wanted": [{"by": wish.by, "version_constraint": wish.range} for wish in dead_end],
+        "installed_version": plugin.version if plugin else None,
+        "available_versions": [] if plugin else there,
+    }
+    return DependencyConflict(f"No version of {slug} suits everybody: {_wanted(dead_end)}; {state}", conflicts=[conflict])
 
 
 def _wanted(wishes: Sequence[_Wish]) -> str:

@@ -35,9 +35,9 @@ def execute(name: str, args: Any, *, by: Caller) -> Any:
         {"kind": "command", "name": name, "args": args, "caller": {"username": by.id}, "settings_version": plugin.settings_version},
     )
     if not answer["ok"]:
-        failure = answer.get("error") or {}
+        failure = answer["error"]
         raise CommandFailed(
-            f"The command '{name}' of '{plugin.slug}' failed: {failure.get('message', 'no message')}",
+            f"The command '{name}' of '{plugin.slug}' failed: {failure['message']}",
             plugin=plugin.slug,
             **{key: failure[key] for key in ("name", "message", "code", "details", "location") if key in failure},
         )

@@ -16,7 +16,7 @@ from chalicelib.core import aws, clock, log
 from chalicelib.events import Event, Subscriber
 from chalicelib.events import read as read_event
 from chalicelib.events.dispatcher import send
-from chalicelib.runtime import active, provisioning
+from chalicelib.runtime import active, failures, provisioning
 from chalicelib.runtime.errors import DeadLetterNotFound, EventNotFound
 from chalicelib.runtime.models import RuntimeRow
 
@@ -45,11 +45,12 @@ def begin_attempt(slug: str, event_id: int, aggregate: str, sequence: int) -> st
 
     Raises EventNotFound when aggregate and sequence do not name this event.
     """
+    event = _the_event(event_id, aggregate, sequence)
     attempts = _count(slug, event_id)
     if attempts <= ATTEMPTS:
         return RUN
     error = {"name": "PluginCrashed", "message": f"The function crashed or ran out of time in each of {ATTEMPTS} attempts"}
-    _set_aside(slug, _the_event(event_id, aggregate, sequence), ATTEMPTS, error)
+    _set_aside(slug, event, ATTEMPTS, error)
     return DEAD_LETTER
 
 
@@ -121,7 +122,8 @@ def _counted(slug: str, event_id: int) -> int:
 
 
 def _set_aside(slug: str, event: Event, attempts: int, error: dict[str, Any]) -> None:
-    letter = DeadLetter(event.id, event.type, event.aggregate, event.sequence, attempts, error, clock.rfc3339(clock.now()))
+    told = failures.trimmed(error)
+    letter = DeadLetter(event.id, event.type, event.aggregate, event.sequence, attempts, told, clock.rfc3339(clock.now()))
     RuntimeRow(f"DEAD#{slug}", _key(event.id), body=json.dumps(vars(letter))).save()
     RuntimeRow(f"ATTEMPTS#{slug}", _key(event.id)).delete()
     log.logger().warning("event set aside", extra={"plugin": slug, "event_id": event.id, "error": error})

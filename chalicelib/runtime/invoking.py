@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.core import aws
-from chalicelib.runtime import names
+from chalicelib.runtime import failures, names
 from chalicelib.runtime.errors import PluginCrashed
 
 _LONGEST_MESSAGE = 1000
@@ -24,7 +24,7 @@ def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
         raise PluginCrashed(f"The function of '{slug}' gave no proper answer to '{payload['kind']}'", slug=slug, call=payload["kind"])
-    return body
+    return body if body["ok"] else {**body, "error": failures.trimmed(body.get("error"))}
 
 
 def _cause(text: bytes) -> str:

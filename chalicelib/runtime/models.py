@@ -4,18 +4,18 @@
 | --- | --- | --- |
 | ACTIVE | {slug} | an active plugin: where its events go, and what it registered |
 | RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
+| RESOURCES#{slug} | SCHEDULES | the names of its schedules |
 | STORAGE#{slug} | {key} | a value that the plugin stored |
 | ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
 | DEAD#{slug} | {event id} | a dead letter |
 """
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.models import Model
 
-from chalicelib.core.tables import TableMeta, table
+from chalicelib.core.tables import Row, TableMeta, table
 
 
-class RuntimeRow(Model):
+class RuntimeRow(Row):
     class Meta(TableMeta):
         table_name = table("RUNTIME_TABLE")
 

@@ -146,7 +146,8 @@ def create_function(slug: str, runtime: str, code: Code, role_arn: str, environm
 def delete_function(slug: str) -> None:
     """The mapping, the function and its log."""
     functions = aws.client("lambda")
-    for mapping in functions.list_event_source_mappings(FunctionName=names.function(slug)).get("EventSourceMappings", []):
+    found = _unless_gone(lambda: functions.list_event_source_mappings(FunctionName=names.function(slug))) or {}
+    for mapping in found.get("EventSourceMappings", []):
         _delete_mapping(mapping["UUID"])
     RuntimeRow(f"RESOURCES#{slug}", "MAPPING").delete()
     _unless_gone(lambda: functions.delete_function(FunctionName=names.function(slug)))

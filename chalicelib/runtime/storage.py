@@ -27,7 +27,12 @@ def get(slug: str, key: str) -> Any:
 def put(slug: str, key: str, value: Any) -> None:
     """The last of two concurrent writers wins, whole. Raises ValueTooLarge."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        # Half of a surrogate pair: JavaScript's strings may hold one, UTF-8 may not. JSON can write it as an escape.
+        text = json.dumps(value, separators=(",", ":"))
+        size = len(text)
     if size > LONGEST_VALUE_BYTES:
         raise ValueTooLarge(f"The value has {size} bytes; at most {LONGEST_VALUE_BYTES} can be stored", limit_bytes=LONGEST_VALUE_BYTES)
     RuntimeRow(_partition(slug), _checked(key), body=text).save()
@@ -43,8 +48,8 @@ def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[s
         # No key begins like that, and DynamoDB would refuse to look.
         return [], None
     start = decode_cursor(cursor) if cursor else None
-    if start is not None and (start.keys() != {"pk", "sk"} or start["pk"] != _partition(slug) or not isinstance(start["sk"], str)):
-        raise ValidationError({"cursor": ["The cursor is not one that this API gave out"]})
+    if start is not None and not _is_own(start, slug, prefix):
+        raise ValidationError({"cursor": ["The cursor is not one that this API gave out for this list"]})
     found = RuntimeRow.query(
         _partition(slug),
         RuntimeRow.sk.startswith(prefix) if prefix else None,
@@ -56,6 +61,11 @@ def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[s
     page = [row.sk for row in found]
     following = found.last_evaluated_key
     return page, encode_cursor({name: value["S"] for name, value in following.items()}) if following else None
+
+
+def is_empty(slug: str) -> bool:
+    """Costs one Query that reads one item."""
+    return not list(RuntimeRow.query(_partition(slug), attributes_to_get=["sk"], limit=1, consistent_read=True))
 
 
 def clear(slug: str) -> int:
@@ -84,11 +94,20 @@ def _clear(partition: str) -> int:
     return count
 
 
+def _is_own(start: dict[str, Any], slug: str, prefix: str) -> bool:
+    key = start.get("sk")
+    return start == {"pk": _partition(slug), "sk": key} and isinstance(key, str) and _is_key(key) and key.startswith(prefix)
+
+
 def _partition(slug: str) -> str:
     return f"STORAGE#{slug}"
 
 
 def _checked(key: str) -> str:
-    if not key or len(key.encode()) > LONGEST_KEY_BYTES:
+    if not _is_key(key):
         raise ValidationError({"key": [f"A key has between 1 and {LONGEST_KEY_BYTES} bytes"]})
     return key
+
+
+def _is_key(text: str) -> bool:
+    return 0 < len(text.encode(errors="surrogatepass")) <= LONGEST_KEY_BYTES

@@ -25,10 +25,9 @@ from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute
 from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
-from pynamodb.models import Model
 
 from chalicelib.core import clock
-from chalicelib.core.tables import TableMeta, condition_failed, table
+from chalicelib.core.tables import Row, TableMeta, condition_failed, table
 from chalicelib.events import EventSourced
 from chalicelib.sessions.session import Launch, PodStatus, Session
 
@@ -84,7 +83,7 @@ class _Gsi4(GlobalSecondaryIndex[Any]):
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class SessionRow(EventSourced, Model):
+class SessionRow(EventSourced, Row):
     class Meta(TableMeta):
         table_name = table("SESSIONS_TABLE")
 
@@ -179,7 +178,7 @@ class SessionRow(EventSourced, Model):
         return SessionRow.revision == read
 
 
-class LaunchRow(Model):
+class LaunchRow(Row):
     class Meta(TableMeta):
         table_name = table("SESSIONS_TABLE")
 
@@ -283,7 +282,7 @@ def touched(session: Session, now: datetime) -> Session:
 # ── What a user has taken of the quotas ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class UsageRow(Model):
+class UsageRow(Row):
     """``closed_for`` is the life of the username (the user's createdAt) that is being removed and gets no more sessions."""
 
     class Meta(TableMeta):
@@ -312,7 +311,7 @@ def usage_of(username: str) -> UsageRow:
 # ── Homes that must go ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class HomeRow(Model):
+class HomeRow(Row):
     """A wish that the home of a user who is gone be deleted. ``home_of`` says which life of the username is meant."""
 
     class Meta(TableMeta):
@@ -349,7 +348,7 @@ def forget_unwanted_home(unwanted: HomeRow) -> None:
 # ── What did not fit ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class CapacityRow(Model):
+class CapacityRow(Row):
     """A pod of this size found no node: until ``until`` (epoch seconds), nothing as large or larger is asked of the cluster."""
 
     class Meta(TableMeta):
@@ -404,7 +403,7 @@ def end_shortage(session_id: str) -> None:
 # ── Templates ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class TemplateRow(Model):
+class TemplateRow(Row):
     class Meta(TableMeta):
         table_name = table("SESSIONS_TABLE")
 
@@ -433,7 +432,7 @@ class TemplateRow(Model):
         return self
 
 
-class TagRow(Model):
+class TagRow(Row):
     class Meta(TableMeta):
         table_name = table("SESSIONS_TABLE")
 

@@ -105,7 +105,7 @@ def _person(api: Api) -> Iterator[Person]:
     try:
         api.delete(f"/users/{username}", deleteSessions="true", deleteStorage="true")
     except Refused as refused:
-        # A test may delete the user itself.
+        # The test deleted the user itself.
         if refused.code != "USER_NOT_FOUND":
             raise
 

@@ -22,7 +22,8 @@ RECORDER = {
     "nodejs": """
 const heard = async (subject, event) => {
   const key = `heard:${event.aggregate}`;
-  await streamspace.storage.set(key, [...((await streamspace.storage.get(key)) || []), { id: event.id, type: event.type, sequence: event.sequence }]);
+  const before = (await streamspace.storage.get(key)) || [];
+  await streamspace.storage.set(key, [...before, { id: event.id, type: event.type, sequence: event.sequence }]);
 };
 module.exports = {
   onLoad() {

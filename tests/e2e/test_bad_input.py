@@ -352,7 +352,7 @@ def listener(api, stack, module_plugin) -> Listener:
         ("PUT", "/storage/" + "k" * 3000, b'{"value": 1}', 404, "NOT_FOUND"),
         ("POST", "/runtime/events/%C2%B2/attempts", b'{"aggregate": "user#x", "sequence": 1}', 422, "VALIDATION_ERROR"),
         ("POST", "/runtime/events/1/attempts", b'{"aggregate": "user#x", "sequence": ' + b"9" * 60 + b"}", 422, "VALIDATION_ERROR"),
-        ("POST", "/runtime/events/1/failures", b'{"aggregate": "user#x", "sequence": 1, "attempt": 1, "error": {}}', 404, "EVENT_NOT_FOUND"),
+        ("POST", "/runtime/events/1/failures", b'{"aggregate": "user#x", "sequence":1, "attempt":1, "error":{}}', 404, "EVENT_NOT_FOUND"),
     ],
 )  # fmt: skip
 def test_a_plugins_own_requests_are_checked_as_well(listener, method, path, body, status, code):

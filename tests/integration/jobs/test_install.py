@@ -1,13 +1,16 @@
 """Installing and uninstalling, with the real state machine executed on moto."""
 
+import base64
 import json
 
 import pytest
 
 from chalicelib import jobs, plugins, runtime
+from chalicelib.core import clock
 from chalicelib.events import Actor
 from chalicelib.jobs import records
-from chalicelib.jobs.errors import PluginBusy
+from chalicelib.jobs.errors import JobNotFound, PluginBusy
+from chalicelib.jobs.install import plan_from_marketplace
 from chalicelib.plugins import HasDependents, PluginAlreadyInstalled
 from tests.integration.jobs.conftest import package
 
@@ -173,3 +176,104 @@ def test_the_plugins_role_can_only_read_its_own_queue_under_the_boundary(platfor
     policy = json.loads(policy) if isinstance(policy, str) else policy
     queue = next(one for one in policy["Statement"] if "sqs:ReceiveMessage" in one["Action"])
     assert queue["Resource"].endswith(":test-plugin-base.fifo")
+
+
+def test_a_job_whose_state_machine_was_stopped_is_found_and_rolled_back(platform, repository, aws):
+    repository.publish(package("base"))
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    for step in ("downloading", "extracting", "dependencies", "provisioning"):
+        jobs.run_step({"job_id": job.id, "action": "act", "step": step})
+    assert "functions" in platform.left_over()
+
+    with clock.travel(60):
+        count = jobs.recover_abandoned()
+        ended = jobs.wait_for_end(job.id, patience_s=60)
+
+    assert count == 1
+    assert ended.status == jobs.FAILED
+    assert ended.error["step"] == "provisioning"
+    assert platform.left_over() == {}
+
+
+def test_a_job_that_runs_or_has_ended_is_left_alone_by_the_sweep(platform, repository):
+    repository.publish(package("base"))
+    platform.install("base")
+
+    with clock.travel(3600):
+        assert jobs.recover_abandoned() == 0
+
+    assert [one.status for one in plugins.all_installed()] == ["active"]
+
+
+def test_what_was_switched_off_and_is_needed_is_switched_on_and_off_again_when_the_job_fails(platform, repository):
+    repository.publish(package("base"))
+    repository.publish(package("top", dependencies=[{"slug": "base", "version_constraint": "^1.0.0"}]))
+    platform.install("base", activate=False)
+    platform.loads["top"] = {"ok": False, "error": {"name": "Error", "message": "no"}}
+
+    assert platform.install("top").status == jobs.FAILED
+    assert {one.slug: one.status for one in plugins.all_installed()} == {"base": "inactive"}
+
+    platform.loads.clear()
+    assert platform.install("top").status == jobs.SUCCEEDED
+    assert {one.slug: one.status for one in plugins.all_installed()} == {"base": "active", "top": "active"}
+
+
+def test_an_upload_is_installed_and_one_that_was_refused_leaves_no_object(platform):
+    archive = base64.b64encode(package("base")).decode()
+
+    def upload():
+        return jobs.start_install({"source": "upload", "package": archive, "activate": True}, actor=Actor("a", "A"))
+
+    assert jobs.wait_for_end(upload().id, patience_s=60).status == jobs.SUCCEEDED
+    platform.uninstall("base", backup=False)
+    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"), locks=["base"])
+
+    with pytest.raises(PluginBusy):
+        upload()
+
+    assert "objects" not in platform.left_over()
+
+
+def test_a_job_that_ends_while_the_sweep_looks_at_it_keeps_what_it_made(platform, repository, aws):
+    """The sweep's list comes from an index; by the time it asks about the execution, the job may be done."""
+    repository.publish(package("base"))
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    for step in jobs.SAGAS["install"].steps:
+        jobs.run_step({"job_id": job.id, "action": "act", "step": step})
+
+    def ends_now(**_):
+        jobs.run_step({"job_id": job.id, "action": "succeed"})
+
+    events = aws.client("stepfunctions").meta.events
+    events.register("before-call.sfn.DescribeExecution", ends_now)
+    try:
+        with clock.travel(60):
+            count = jobs.recover_abandoned()
+    finally:
+        events.unregister("before-call.sfn.DescribeExecution", ends_now)
+
+    assert count == 0
+    assert records.get(job.id).status == jobs.SUCCEEDED
+    assert [one.status for one in plugins.all_installed()] == ["active"]
+
+
+def test_following_an_ended_job_waits_for_nothing(platform, repository):
+    repository.publish(package("base"))
+    job = platform.install("base")
+    last = jobs.wait_for_news(job.id, "")[-1]
+
+    assert jobs.wait_for_news(job.id, last.id, patience_s=60) == []
+
+
+@pytest.mark.parametrize("after", ["é", "~", "PROGRESS#", "0", "-1", "x" * 3000])
+def test_news_after_an_id_that_was_never_given_out_are_all_news(platform, repository, after):
+    job = records.begin("install", "base", {"locks": ["base"]}, actor=Actor("a", "A"), locks=["base"])
+    records.tell(job.id, "progress", {"step": "downloading"})
+
+    assert [one.event for one in jobs.wait_for_news(job.id, after)] == ["progress"]
+
+
+def test_an_id_longer_than_a_key_may_be_is_no_job(platform):
+    with pytest.raises(JobNotFound):
+        jobs.get("x" * 3000)

@@ -627,7 +627,7 @@ def test_a_folder_is_packed_and_published_on_the_local_stack_without_options(str
     local = write_stack(home, "http://localhost:8080")
     key = generate_key()
     (local / "keys").mkdir()
-    (local / "keys" / "marketplace.key").write_bytes(key.private)
+    (local / "keys" / "marketplace").write_bytes(key.private)
 
     packed = streamspace("plugin", "pack", "my-plugin")
     published = streamspace("publish", "my-plugin-1.0.0.zip")

@@ -59,7 +59,8 @@ def test_method_path_query_headers_and_body_reach_the_api_as_they_were_sent(thro
     seen = through(conversation)
 
     assert seen["method"] == "PUT"
-    assert seen["path"] == "/restapis/abc/v/_user_request_/api/v1/sessions/a%2Fb?x=1&x=2&y=%20"
+    # Encoded once more, because the emulator decodes once: the function sees the path as the client wrote it, as on AWS.
+    assert seen["path"] == "/restapis/abc/v/_user_request_/api/v1/sessions/a%252Fb?x=1&x=2&y=%20"
     assert seen["body"] == "text"
     assert seen["headers"]["authorization"] == "Bearer t"
     assert seen["headers"]["x-forwarded-for"] == "9.9.9.9, 127.0.0.1"

@@ -59,7 +59,8 @@ def test_an_sdk_is_small(folder: Path) -> None:
 
 def test_importing_the_python_sdk_loads_nothing_heavy() -> None:
     script = "import sys, streamspace.runtime; print(*sorted(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", script], cwd=PYTHON_SDK.parent, capture_output=True, text=True)
+    # -S: without what this environment's own .pth files import at every start.
+    ran = subprocess.run([sys.executable, "-S", "-c", script], cwd=PYTHON_SDK.parent, capture_output=True, text=True)
 
     heavy = {"asyncio", "http.client", "urllib", "ssl", "typing", "inspect", "email.message", "logging", "traceback"}
     assert ran.stderr == ""

@@ -303,3 +303,27 @@ def test_it_stops_by_itself_when_its_supervisor_is_gone(machine):
     machine.process.stdin.close()
 
     assert machine.process.wait(timeout=20) == 0
+
+
+def test_what_functions_print_reaches_their_log_completely(machine):
+    role = machine.client("iam").create_role(RoleName="talker", AssumeRolePolicyDocument=json.dumps(TRUST))
+    talk = "def handler(event, context):\n    for each in 'abc':\n        print('said', event['number'], each)\n"
+    functions, logs = machine.client("lambda"), machine.client("logs")
+    functions.create_function(
+        FunctionName="talker",
+        Runtime="python3.12",
+        Handler="talk.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": zipped(talk=talk)},
+    )
+
+    for number in range(20):
+        functions.invoke(FunctionName="talker", Payload=json.dumps({"number": number}))
+
+    def said():
+        events = logs.filter_log_events(logGroupName="/aws/lambda/talker", limit=1000)["events"]
+        lines = [line for event in events for line in event["message"].splitlines()]
+        return [line for line in lines if line.startswith("said")]
+
+    until(lambda: len(said()) == 60)
+    assert len(set(said())) == 60

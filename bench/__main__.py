@@ -1,0 +1,66 @@
+"""``python -m bench [NAME …]``: all benchmarks, or the named ones. All of them together write ``RESULTS.md``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from bench import stack
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+IN_PROCESS = ("cold_start", "memory", "warm_request", "aws_calls")
+ON_THE_STACK = ("install", "event_to_hook")
+
+
+def main() -> None:
+    names = sys.argv[1:] or [*IN_PROCESS, *ON_THE_STACK]
+    unknown = set(names) - {*IN_PROCESS, *ON_THE_STACK}
+    if unknown:
+        raise SystemExit(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join((*IN_PROCESS, *ON_THE_STACK))}")
+    began = time.monotonic()
+    found = [_heading()]
+    print(found[0], flush=True)
+    # The stack comes last: its servers would disturb the others.
+    found += [_run(name) for name in IN_PROCESS if name in names]
+    on_the_stack = [name for name in ON_THE_STACK if name in names]
+    if on_the_stack:
+        with stack.running():
+            found += [_run(name) for name in on_the_stack]
+    if not sys.argv[1:]:
+        RESULTS.write_text("\n".join(found))
+        print(f"written to bench/{RESULTS.name}; it took {time.monotonic() - began:.0f} s")
+
+
+def _run(name: str) -> str:
+    print(f"… {name}", file=sys.stderr, flush=True)
+    text = "\n".join(table.markdown() for table in import_module(f"bench.{name}").run())
+    print(text, flush=True)
+    return text
+
+
+def _heading() -> str:
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip().lstrip("v")
+    machine = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, Node.js {node or 'none'}"
+    )
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d} ({machine}). `make bench` makes them again.",
+            "",
+            "Ratios of medians, both sides measured by turns in this one run; the docstring of `bench/__init__.py` says how to read them.",
+            "The milliseconds are this machine's, on that day, with whatever else it did.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What a plugin's ``load`` may register. Every request and every event reads it, of all plugins: what is odd must not get in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib.core import validation
+from chalicelib.runtime.errors import PluginFailedToLoad
+
+LARGEST_BYTES = 200_000
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 500}
+_PERMISSIONS = {"type": ["array", "null"], "items": {"type": "string", "maxLength": 200}, "maxItems": 100}
+
+
+def _list_of(required: tuple[str, ...], properties: dict[str, Any]) -> dict[str, Any]:
+    one = {"type": "object", "required": list(required), "properties": {"permissions": _PERMISSIONS, **properties}}
+    return {"type": ["array", "null"], "items": one, "maxItems": 200}
+
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "hooks": {"type": ["array", "null"], "items": _TEXT, "maxItems": 100},
+        "widgets": _list_of(("id",), {"id": _TEXT}),
+        "menuItems": _list_of((), {"path": _TEXT, "label": _TEXT, "position": {"type": ["number", "null"]}}),
+        "settingsPages": _list_of(("id",), {"id": _TEXT}),
+        "commands": _list_of(("name",), {"name": _TEXT, "description": {"type": ["string", "null"]}}),
+        "schedules": _list_of(("name", "expression"), {"name": _TEXT, "expression": _TEXT}),
+    },
+}
+
+
+def checked(slug: str, registered: Any) -> dict[str, Any]:
+    """``registered`` as the protocol has it. Raises PluginFailedToLoad, with the faults, for anything else."""
+    registered = {} if registered is None else registered
+    faults = validation.faults_of(_SCHEMA, registered)
+    if faults:
+        field, sentences = next(iter(faults.items()))
+        raise PluginFailedToLoad(f"'{slug}' registered what cannot be used: {field}: {sentences[0]}", plugin=slug, faults=faults)
+    size = len(json.dumps(registered))
+    if size > LARGEST_BYTES:
+        raise PluginFailedToLoad(f"'{slug}' registered {size} bytes; {LARGEST_BYTES} are allowed", plugin=slug)
+    return dict(registered)

@@ -1,0 +1,11 @@
+"""What is done every minute, whatever happened: finding what was left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import jobs
+
+
+def handle(event: dict[str, Any]) -> dict[str, Any]:
+    return {"recovered_jobs": jobs.recover_abandoned()}

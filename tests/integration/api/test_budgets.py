@@ -1,0 +1,210 @@
+"""Each route of running plugins answers as documented, and costs no more AWS calls than it says."""
+
+import pytest
+
+from chalicelib import accounts, plugins, runtime
+from chalicelib.accounts import Caller
+from chalicelib.events import history
+from chalicelib.marketplace import repository as marketplace
+from chalicelib.runtime import deliveries
+from tests.integration.jobs.conftest import package
+
+ADMIN = Caller("user", "ann", "Ann", "admin", None)
+# What waiting for a job costs at most: a look at it every second, and more often in the beginning.
+LOOKS = 23
+
+
+@pytest.fixture
+def spend(call, whole_app, aws_calls):
+    """``spend("GET", "/commands", "/commands")``: the answer, once its calls were compared with the route's budget."""
+
+    def make(method, path, pattern=None, body=None, *, more=0, **kwargs):
+        budget = whole_app.declared[f"/api/v1{pattern or path}"][method].aws_calls
+        aws_calls.clear()
+        answer = call(method, path, body, **kwargs)
+        assert len(aws_calls) + more <= budget, (budget, aws_calls)
+        return answer
+
+    return make
+
+
+@pytest.fixture
+def watcher(platform, repository):
+    """An active plugin; gives its token."""
+    fields = [{"key": "secret", "type": "password", "label": "Secret", "tab": "t"}]
+    settings = {"tabs": [{"key": "t", "label": "T"}], "fields": fields}
+    repository.publish(package("watcher", permissions=["storage", "commands"], settings=settings))
+    marketplace.forget()
+    platform.loads["watcher"] = {
+        "ok": True,
+        "registered": {
+            "hooks": ["plugin.installed"],
+            "commands": [{"name": "deploy"}],
+            "widgets": [{"id": "w"}, {"id": "hidden", "permissions": ["nobodys"]}],
+            "menuItems": [
+                {"label": "B", "path": "/b", "position": 2},
+                {"label": "A", "path": "/a", "position": 1},
+                {"label": "C", "path": "/c"},
+            ],
+        },
+    }
+    assert platform.install("watcher").status == "succeeded"
+    plugins.change_settings("watcher", {"secret": "s3cret"}, by=ADMIN)
+    return accounts.issue_plugin_token("watcher", frozenset({"storage", "commands"}))
+
+
+@pytest.fixture
+def happened(watcher):
+    """An event that the plugin hears, and where it is."""
+    event = next(history("plugin#watcher", newest_first=False))
+    return event, {"aggregate": event.aggregate, "sequence": event.sequence}
+
+
+def test_health_and_platform(spend, token, watcher):
+    assert spend("GET", "/health", token=None).body["data"]["status"] == "ok"
+    assert set(spend("GET", "/platform", token=None).body["data"]) == {"name", "version"}
+    assert spend("GET", "/platform").body["data"]["counts"] == {"plugins": 1, "active_plugins": 1}
+    assert "counts" not in spend("GET", "/platform", token=watcher).body["data"]
+    assert spend("GET", "/platform", token="stale").status == 401
+    assert spend("GET", "/health", token="stale").status == 200
+
+
+def test_storage(spend, watcher):
+    def mine(method, path="", body=None, pattern="/storage/{key+}", **kwargs):
+        return spend(method, f"/storage{path}", pattern if path else "/storage", body, token=watcher, **kwargs)
+
+    assert mine("PUT", "/a%2Fb", {"value": {"n": 1}}).status == 200
+    assert mine("GET", "/a%2Fb").body["data"] == {"n": 1}
+    assert mine("GET", "/missing").body["data"] is None
+    assert mine("PUT", "/large", {"value": "x" * 400_000}).error["code"] == "VALUE_TOO_LARGE"
+    assert mine("GET", query={"prefix": "a"}).body["data"] == ["a/b"]
+    assert mine("GET", query={"cursor": "forged"}).status == 422
+    assert mine("DELETE", "/a%2Fb").status == 200
+    for number in range(60):
+        runtime.storage.put("watcher", f"k{number}", number)
+    assert mine("DELETE").body["data"] == {"removed": 60}
+
+
+def test_storage_is_closed_to_people_and_to_plugins_without_the_scope(call, watcher):
+    other = accounts.issue_plugin_token("other", frozenset({"commands"}))
+
+    assert call("GET", "/storage").status == 403
+    for method, path in (
+        ("GET", "/storage"),
+        ("GET", "/storage/k"),
+        ("PUT", "/storage/k"),
+        ("DELETE", "/storage/k"),
+        ("DELETE", "/storage"),
+    ):
+        refused = call(method, path, {"value": 1}, token=other)
+        assert (refused.status, refused.error["details"]) == (403, {"scope": "storage"})
+
+
+def test_commands_and_extensions(spend, platform, watcher):
+    assert [one["name"] for one in spend("GET", "/commands").body["data"]] == ["deploy"]
+    assert spend("POST", "/commands/deploy/execute", "/commands/{name}/execute", {"args": {}}).body["data"] == {"result": None}
+    assert spend("POST", "/commands/none/execute", "/commands/{name}/execute", {}).error["code"] == "COMMAND_NOT_FOUND"
+    platform.functions.answer("test-plugin-watcher", lambda event: {"ok": False, "error": {"name": "E", "message": "no"}})
+    failed = spend("POST", "/commands/deploy/execute", "/commands/{name}/execute", {})
+    assert (failed.status, failed.error["code"], failed.error["details"]["name"]) == (502, "COMMAND_FAILED", "E")
+
+    found = spend("GET", "/ui/extensions").body["data"]
+
+    assert [one["label"] for one in found["menuItems"]] == ["A", "B", "C"]
+    assert {one["plugin"] for one in found["menuItems"]} == {"watcher"}
+    accounts.create_user(username="jane", full_name="J", email="j@example.com", by=None)
+    jane = accounts.create_token(Caller("user", "jane", "J", "user", None), "test", None).text
+    assert [one["id"] for one in spend("GET", "/ui/extensions", token=jane).body["data"]["widgets"]] == ["w"]
+
+
+def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
+    about = spend("GET", "/runtime/self", token=watcher).body["data"]
+
+    assert (about["slug"], about["settings"], about["settings_version"]) == ("watcher", {"secret": "s3cret"}, 2)
+    assert spend("GET", "/runtime/self").status == 403
+
+
+def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
+    event, place = happened
+    attempts = f"/runtime/events/{event.id}/attempts", "/runtime/events/{event_id}/attempts"
+    failures = f"/runtime/events/{event.id}/failures", "/runtime/events/{event_id}/failures"
+    report = {**place, "attempt": 1, "error": {"message": "no"}, "receipt_handles": ["forged"] * 10}
+
+    assert spend("POST", *failures, report, token=watcher).body["data"] == {"verdict": "retry"}
+    for _ in range(2):
+        assert spend("POST", *attempts, place, token=watcher).body["data"] == {"verdict": "run"}
+    assert spend("POST", *attempts, place, token=watcher).body["data"] == {"verdict": "dead-letter"}
+
+    slug = "/admin/plugins/{slug}/events/"
+    (letter,) = spend("GET", "/admin/plugins/watcher/events/dead-letters", slug + "dead-letters").body["data"]
+    assert letter["event_id"] == event.id
+    replayed = spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", {"event_id": event.id})
+    assert replayed.body["data"] == {"replayed": 1}
+    assert deliveries.dead_letters("watcher") == []
+    assert spend("POST", "/admin/plugins/absent/events/replay", slug + "replay", {}).status == 404
+
+
+@pytest.mark.parametrize("event_id", ["abc", "²", "-1", "1" * 5000, "1.0"])
+def test_an_event_id_that_is_none_is_refused(call, watcher, event_id):
+    from urllib.parse import quote
+
+    answer = call("POST", f"/runtime/events/{quote(event_id)}/attempts", {"aggregate": "a", "sequence": 1}, token=watcher)
+
+    assert (answer.status, list(answer.error["details"])) == (422, ["event_id"])
+
+
+@pytest.mark.parametrize(
+    "place", [{"aggregate": "x" * 5000, "sequence": 1}, {"aggregate": "a", "sequence": 10**60}, {"aggregate": "", "sequence": 1}]
+)
+def test_a_place_that_no_event_can_have_is_refused(call, watcher, place):
+    assert call("POST", "/runtime/events/1/attempts", place, token=watcher).status == 422
+
+
+def test_switching_off_and_on(spend, watcher):
+    slug = "/admin/plugins/{slug}"
+    assert spend("POST", "/admin/plugins/watcher/deactivate", slug + "/deactivate").body["data"]["status"] == "inactive"
+    assert spend("POST", "/admin/plugins/watcher/deactivate", slug + "/deactivate").error["code"] == "PLUGIN_NOT_ACTIVE"
+    assert spend("POST", "/admin/plugins/watcher/activate", slug + "/activate").body["data"]["status"] == "active"
+    assert spend("POST", "/admin/plugins/watcher/activate", slug + "/activate").error["code"] == "PLUGIN_ALREADY_ACTIVE"
+
+
+def test_installing_and_uninstalling(spend, platform, repository, functions):
+    """The steps themselves are not the request's: here nobody does them, and nobody waits."""
+    repository.publish(package("base"))
+    repository.publish(package("top", dependencies=[{"slug": "base", "version_constraint": "^1.0.0"}]))
+    no_wait = {"prefer": "respond-async"}
+    wanted = {"source": "marketplace", "slug": "top", "activate": True}
+    functions.answer("test-job-step", lambda event: {})
+
+    started = spend("POST", "/admin/plugins/install", body=wanted, headers=no_wait, more=LOOKS)
+
+    assert started.status == 202
+    job = started.body["data"]["job_id"]
+    assert spend("GET", f"/admin/jobs/{job}", "/admin/jobs/{job_id}").body["data"]["status"] == "queued"
+    assert spend("POST", "/admin/plugins/install", body=wanted, headers=no_wait, more=LOOKS).error["code"] == "OPERATION_IN_PROGRESS"
+    assert spend("GET", "/admin/jobs/none", "/admin/jobs/{job_id}").error["code"] == "JOB_NOT_FOUND"
+
+
+def test_an_installation_that_is_waited_for_answers_the_documents_body_and_can_be_followed(call, platform, repository):
+    repository.publish(package("base"))
+
+    done = call("POST", "/admin/plugins/install", {"source": "marketplace", "slug": "base", "activate": True})
+    job = done.body["data"]["job_id"]
+    stream = call("GET", f"/admin/plugins/install/{job}/progress")
+    removed = call("DELETE", "/admin/plugins/base", query={"backup": "false"})
+
+    assert (done.status, done.body["data"]["plugin"]["status"]) == (200, "active")
+    assert stream.headers["Content-Type"].startswith("text/event-stream")
+    assert "event: complete" in stream.text
+    assert (removed.status, removed.body["data"]["data_removed"]) == (200, True)
+
+
+def test_an_installation_that_fails_answers_its_reason(call, platform, repository):
+    repository.publish(package("base"))
+    platform.loads["base"] = {"ok": False, "error": {"message": "API key is required"}}
+
+    failed = call("POST", "/admin/plugins/install", {"source": "marketplace", "slug": "base", "activate": True})
+
+    assert (failed.status, failed.error["code"]) == (500, "INSTALLATION_FAILED")
+    assert "API key is required" in failed.error["message"]
+    assert failed.error["details"]["step"] == "activating"
