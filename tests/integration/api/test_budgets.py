@@ -144,7 +144,7 @@ def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
     assert spend("POST", "/admin/plugins/absent/events/replay", slug + "replay", {}).status == 404
 
 
-@pytest.mark.parametrize("event_id", ["abc", "²", "-1", "1" * 5000, "1.0"])
+@pytest.mark.parametrize("event_id", ["abc", "²", "-1", "1" * 700, "1.0"])
 def test_an_event_id_that_is_none_is_refused(call, watcher, event_id):
     from urllib.parse import quote
 
