@@ -30,6 +30,8 @@ class Checkout:
         self.local = folder / ".local"
         shutil.copytree(settings.CHECKOUT / "local", folder / "local", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(STANDIN / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+        # The miniature has no templates to import.
+        (folder / "examples" / "templates").mkdir(parents=True)
         with socket.socket() as probe:
             probe.bind((settings.HOST, 0))
             self.port = probe.getsockname()[1]
