@@ -22,6 +22,8 @@ _INSTALL = {
         "version": {"type": "string", "minLength": 1, "maxLength": 64},
         "package": {"type": "string", "minLength": 1},
         "activate": {"type": "boolean"},
+        # For plugins that need one, which are refused while licences are not checked; others have no use for it.
+        "license_key": {"type": "string", "maxLength": 100},
     },
     "required": ["source"],
     "additionalProperties": False,

@@ -70,6 +70,12 @@ def read(archive: bytes) -> Package:
     if manifest.main not in files:
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
+    for path in files:
+        if path.startswith("migrations/"):
+            # To install it without them would leave the plugin without its tables, and nobody told.
+            raise _refused(path, "This platform does not run migrations yet")
+    if manifest.requires_license:
+        raise _refused("manifest.requires_license", "This platform does not check licences yet")
     return Package(manifest, files, sha256(archive).hexdigest(), len(archive))
 
 

@@ -260,3 +260,12 @@ def test_a_package_that_brings_its_own_shim_is_refused():
 
     with pytest.raises(PackageInvalid, match=r"streamspace_shim\.js"):
         package.code_bundle(read)
+
+
+def test_what_the_platform_cannot_do_for_a_package_is_said_and_not_passed_over():
+    paid = json.dumps({"name": "invoice-manager", "version": "1.0.0", "requires_license": True}).encode()
+
+    assert refused(zipped({**RIGHT, "migrations/0001_tables.json": b"{}"})) == {
+        "migrations/0001_tables.json": ["This platform does not run migrations yet"]
+    }
+    assert "manifest.requires_license" in refused(zipped({**RIGHT, "manifest.json": paid}))
