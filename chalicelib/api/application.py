@@ -16,7 +16,7 @@ from chalicelib.api.routing import BASE_PATH, path_of
 RESOURCES = {
     "auth": ("auth",),
     "commands": ("commands", "ui"),
-    "email": ("email",),
+    "email": ("admin", "email"),
     "lifecycle": ("admin",),
     "marketplace": ("admin",),
     "notifications": ("notifications",),
@@ -26,6 +26,7 @@ RESOURCES = {
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "templates": ("templates",),
+    "uploads": ("uploads",),
     "users": ("users",),
 }
 

@@ -29,11 +29,12 @@ TABLES = {
     "SessionWorker": {"SESSIONS", "EVENTS"},
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
+    "EmailFeedback": {"MESSAGING"},
     "Sweeper": {"JOBS"},
 }
 SETTINGS = {
     "APIHandler": {"STATE_MACHINES", "PACKAGES_BUCKET", "SECRETS_KEY_ID", "SCHEDULER_ROLE_ARN", "MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY"}
-    | {"EMAIL_SENDER", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
+    | {"EMAIL_SENDER", "EMAIL_DOMAIN", "EMAIL_CONFIGURATION_SET", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "Dispatcher": {"SESSIONS_QUEUE_URL"},
     "SessionWorker": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
     | {"INGRESS_CLASS", "STORAGE_CLASS", "ENVIRONMENT"},
@@ -47,6 +48,7 @@ SETTINGS = {
     }
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
+    "EmailFeedback": set(),
     "Sweeper": {"STATE_MACHINES"},
 }
 FUNCTIONS = list(TABLES)
@@ -224,7 +226,7 @@ def test_every_source_with_partial_failures_reports_them(resources):
     mappings = of_type(resources, "AWS::Lambda::EventSourceMapping")
     queues = {name: one["Properties"] for name, one in mappings.items() if "Queue" in json.dumps(one["Properties"]["EventSourceArn"])}
 
-    assert len(queues) == 3
+    assert len(queues) == 4
     assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for one in queues.values())
 
 
