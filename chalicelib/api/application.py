@@ -27,6 +27,7 @@ RESOURCES = {
     "storage": ("storage",),
     "templates": ("templates",),
     "users": ("users",),
+    "webhooks": ("admin",),
 }
 
 
