@@ -121,12 +121,13 @@ def note_health(webhook: Webhook, *, failing_since: datetime | None, is_slow: bo
     if (webhook.failing_since is None) == (failing_since is None) and webhook.is_slow == is_slow:
         return
     since: Action = WebhookRow.failing_since.set(clock.rfc3339(failing_since)) if failing_since else WebhookRow.failing_since.remove()
-    _update_webhook(webhook.id, [since, WebhookRow.is_slow.set(is_slow)], WebhookRow.pk.exists())
+    actions: list[Action] = [since, WebhookRow.is_slow.set(is_slow)]
+    _update_webhook(webhook.id, actions, WebhookRow.pk.exists())
 
 
 def disable_webhook(webhook_id: str, reason: str, now: datetime) -> bool:
     """Whether it was this call that switched it off."""
-    actions = [
+    actions: list[Action] = [
         WebhookRow.is_active.set(False),
         WebhookRow.disabled_reason.set(reason),
         WebhookRow.updated_at.set(clock.rfc3339(now)),

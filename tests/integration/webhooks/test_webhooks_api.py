@@ -141,9 +141,7 @@ def test_the_history_shows_each_attempt_and_a_delivery_is_sent_again(call, webho
     assert one["payload"]["data"]["plugin"]["slug"] == "invoice-manager"
     assert again.status == 202
     assert call("GET", f"{own}/{one['id']}", pattern="/admin/webhooks/{id}/deliveries/{delivery_id}").body["data"]["id"] == one["id"]
-    assert (
-        call("GET", f"{own}/dlv_0", pattern="/admin/webhooks/{id}/deliveries/{delivery_id}").body["error"]["code"] == "DELIVERY_NOT_FOUND"
-    )
+    assert call("GET", f"{own}/dlv_0").error["code"] == "DELIVERY_NOT_FOUND"
     assert call("GET", own, query={"from": "tomorrow"}).status == 422
     assert call("GET", own, query={"cursor": "x"}).status == 422
 
