@@ -14,6 +14,7 @@ PLUGIN_EVENTS = (
     "plugin.activated",
     "plugin.deactivated",
     "plugin.settings_changed",
+    "plugin.limits_changed",
     "plugin.failed",
     "plugin.uninstalled",
 )
