@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -59,7 +60,7 @@ def installed(request: Request) -> Reply:
     )
 
 
-@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=4)
+@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=5)
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
     included = _included(request.query["include"])
@@ -68,7 +69,7 @@ def details(request: Request, slug: str) -> Reply:
         plugin = _among(everyone, slug)
     else:
         plugin = plugins.get(slug)
-    answer = views.details(plugin)
+    answer = {**views.details(plugin), "limits": asdict(plugins.current_limits(plugin))}
     if "dependencies" in included:
         answer["dependencies"] = views.dependencies(plugin, everyone)
     if "permissions" in included:

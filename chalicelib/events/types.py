@@ -15,6 +15,7 @@ PLUGIN_EVENTS = (
     "plugin.deactivated",
     "plugin.updated",
     "plugin.settings_changed",
+    "plugin.limits_changed",
     "plugin.failed",
     "plugin.uninstalled",
 )
