@@ -18,6 +18,7 @@ RESOURCES = {
     "commands": ("commands", "ui"),
     "email": ("email",),
     "lifecycle": ("admin",),
+    "limits": ("admin",),
     "marketplace": ("admin",),
     "notifications": ("notifications",),
     "platform": ("health", "platform"),
@@ -27,6 +28,7 @@ RESOURCES = {
     "storage": ("storage",),
     "templates": ("templates",),
     "users": ("users",),
+    "webhooks": ("admin",),
 }
 
 
