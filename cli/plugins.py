@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.arguments import as_setting, pairs
+from cli.arguments import as_setting, json_or_text, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
@@ -200,6 +200,27 @@ def settings(context: Context, slug: str, changes: tuple[str, ...], as_json: boo
     described += [{"key": key, "value": value} for key, value in values.items() if key not in {f["key"] for f in fields}]
     columns: Columns = {"key": "key", "value": "value", "type": "type", "rules": "rules", "label": "label"}
     show(described, columns, as_json=False, none="This plugin has no settings.")
+
+
+@plugins.command()
+@click.argument("slug")
+@click.argument("changes", nargs=-1, metavar="[LIMIT=NUMBER]...")
+@json_option
+@pass_context
+def limits(context: Context, slug: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show what a plugin may use, or change some of it: memory_mb=512 (memory_mb=default gives it back)."""
+    wanted = {name: None if text == "default" else json_or_text(text) for name, text in pairs(changes, what="LIMIT=NUMBER").items()}
+    path = _path(slug, "/limits")
+    found = (context.client.patch(path, wanted) if wanted else context.client.get(path)).data
+    if as_json:
+        show_json(found)
+        return
+
+    def set_by(name: str) -> str:
+        return "administrator" if name in found["administered"] else "author" if name in found["wished"] else "default"
+
+    rows = [{"limit": name, "value": value, "set by": set_by(name)} for name, value in found["limits"].items()]
+    show(rows, {"limit": "limit", "value": "value", "set by": "set by"}, as_json=False)
 
 
 @plugins.command()

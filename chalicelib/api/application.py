@@ -18,6 +18,7 @@ RESOURCES = {
     "commands": ("commands", "ui"),
     "email": ("admin", "email"),
     "lifecycle": ("admin",),
+    "limits": ("admin",),
     "marketplace": ("admin",),
     "notifications": ("notifications",),
     "platform": ("health", "platform"),
@@ -28,6 +29,7 @@ RESOURCES = {
     "templates": ("templates",),
     "uploads": ("uploads",),
     "users": ("users",),
+    "webhooks": ("admin",),
 }
 
 

@@ -154,11 +154,14 @@ def remove_dependencies(job: Job) -> None:
 
 
 def provision(job: Job) -> dict[str, Any]:
+    manifest = _package(job).manifest
+    # What an administrator set for an earlier life of the plugin, whose data was kept, holds again.
+    limits = runtime.limits.of(job.slug, manifest.limits)
     role_arn = runtime.provisioning.create_role(job.slug)
-    queue_url = runtime.provisioning.create_queue(job.slug)
+    queue_url = runtime.provisioning.create_queue(job.slug, limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
-    function_arn = runtime.provisioning.create_function(job.slug, _package(job).manifest.runtime, code, role_arn, _environment(job.slug))
-    runtime.provisioning.create_mapping(job.slug, queue_url)
+    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, _environment(job.slug), limits)
+    runtime.provisioning.create_mapping(job.slug, queue_url, limits)
     return {"function": function_arn}
 
 
@@ -247,7 +250,12 @@ INSTALL = Saga(
 
 def _with_kept_data(slugs: list[str]) -> list[str]:
     """Those that were here before, and whose data was kept when they were uninstalled."""
-    return [slug for slug in slugs if not runtime.storage.is_empty(slug) or any(plugins.stored_settings(slug).values())]
+    return [slug for slug in slugs if _left_something(slug)]
+
+
+def _left_something(slug: str) -> bool:
+    has_settings = any(plugins.stored_settings(slug).values())
+    return has_settings or not runtime.storage.is_empty(slug) or bool(runtime.limits.administered(slug))
 
 
 def _part(job: Job, needed: dict[str, str]) -> Job:

@@ -30,6 +30,9 @@ from chalicelib.plugins.errors import (
     PluginNotFound,
 )
 from chalicelib.plugins.lifecycle import activate, deactivate, switch_off, switch_on
+from chalicelib.plugins.limits import apply as apply_limits
+from chalicelib.plugins.limits import change as change_limits
+from chalicelib.plugins.limits import current as current_limits
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
@@ -72,8 +75,11 @@ __all__ = [
     "activate",
     "add",
     "all_installed",
+    "apply_limits",
+    "change_limits",
     "change_settings",
     "code_bundle",
+    "current_limits",
     "current_settings",
     "current_settings_of",
     "deactivate",

@@ -10,7 +10,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError
 from chalicelib.events import Actor, retried, unit_of_work
-from chalicelib.plugins import dependencies, registry, settings
+from chalicelib.plugins import dependencies, limits, registry, settings
 from chalicelib.plugins.registry import InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
@@ -49,6 +49,8 @@ def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
     slug = plugin.slug
     token = accounts.issue_plugin_token(slug, plugin.manifest.scopes)
     function_arn = runtime.provisioning.set_token(slug, token)
+    # A new version may wish for more, and a change of limits may have died half-way.
+    limits.apply(plugin)
     values, settings_version = settings.current(slug)
     answer = runtime.invoking.call(slug, {"kind": "load", "settings": values, "settings_version": settings_version})
     if not answer["ok"]:
@@ -112,6 +114,8 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "menuItems": _by("path", contributes.get("menu_items", []), answered.get("menuItems")),
         "settingsPages": _by("id", contributes.get("settings_pages", []), answered.get("settingsPages")),
         "schedules": _by("name", tasks, answered.get("schedules")),
+        # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
+        "endpoints": answered.get("endpoints") or [],
     }
 
 

@@ -77,6 +77,7 @@ class Manifest:
     is_premium: bool
     is_core: bool
     contributes: dict[str, list[Any]]
+    limits: dict[str, int]
     raw: dict[str, Any]
 
     @property
@@ -147,6 +148,7 @@ def trusted(document: Mapping[str, Any]) -> Manifest:
         is_premium=document.get("is_premium", False),
         is_core=document.get("is_core", False),
         contributes=contributes,
+        limits=dict(document.get("limits") or {}),
         raw=dict(document),
     )
 

@@ -6,6 +6,18 @@ Promises
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
-from chalicelib.runtime import active, commands, deliveries, invoking, logs, names, provisioning, registration, schedules, storage
+from chalicelib.runtime import active, commands, deliveries, invoking, limits, logs, names, provisioning, registration, schedules, storage
 
-__all__ = ["active", "commands", "deliveries", "invoking", "logs", "names", "provisioning", "registration", "schedules", "storage"]
+__all__ = [
+    "active",
+    "commands",
+    "deliveries",
+    "invoking",
+    "limits",
+    "logs",
+    "names",
+    "provisioning",
+    "registration",
+    "schedules",
+    "storage",
+]

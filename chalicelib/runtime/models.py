@@ -5,6 +5,7 @@
 | ACTIVE | {slug} | an active plugin: where its events go, and what it registered |
 | RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
 | RESOURCES#{slug} | SCHEDULES | the names of its schedules |
+| LIMITS#{slug} | ADMINISTERED | what an administrator set of its limits |
 | STORAGE#{slug} | {key} | a value that the plugin stored |
 | ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
 | DEAD#{slug} | {event id} | a dead letter |

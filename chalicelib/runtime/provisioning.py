@@ -16,13 +16,11 @@ from typing import Any
 from chalicelib.core import aws, config
 from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.runtime import names
+from chalicelib.runtime.limits import DEFAULT, Limits
 from chalicelib.runtime.models import RuntimeRow
 
-# A plugin's function, until an administrator can say otherwise.
-MEMORY_MB = 256
-TIMEOUT_S = 30
 # AWS refuses a mapping whose queue shows a message again before the function's time is up.
-_VISIBILITY_S = TIMEOUT_S + 5
+_VISIBILITY_BEYOND_TIMEOUT_S = 5
 _RETENTION_S = 14 * 24 * 3600
 # The backstop only: the runtime counts attempts itself, because a failed message of a group raises the count of those behind it.
 _MAX_RECEIVE_COUNT = 50
@@ -70,12 +68,12 @@ def delete_role(slug: str) -> None:
     _unless_gone(lambda: iam.delete_role(RoleName=names.role(slug)))
 
 
-def create_queue(slug: str) -> str:
+def create_queue(slug: str, limits: Limits = DEFAULT) -> str:
     """The URL of the plugin's FIFO queue."""
     redrive = {"deadLetterTargetArn": config.setting("PLUGIN_DEAD_LETTER_QUEUE_ARN"), "maxReceiveCount": _MAX_RECEIVE_COUNT}
     attributes = {
         "FifoQueue": "true",
-        "VisibilityTimeout": str(_VISIBILITY_S),
+        "VisibilityTimeout": _visibility_s(limits),
         "MessageRetentionPeriod": str(_RETENTION_S),
         "RedrivePolicy": json.dumps(redrive),
     }
@@ -111,7 +109,7 @@ def purge_queue(slug: str) -> None:
         )
 
 
-def create_function(slug: str, runtime: str, code: Code, role_arn: str, environment: dict[str, str]) -> str:
+def create_function(slug: str, runtime: str, code: Code, role_arn: str, environment: dict[str, str], limits: Limits = DEFAULT) -> str:
     """The ARN of the plugin's function, ready to be called. A function of that name left by a killed step gets this code."""
     functions = aws.client("lambda")
     name = names.function(slug)
@@ -122,8 +120,8 @@ def create_function(slug: str, runtime: str, code: Code, role_arn: str, environm
         "Runtime": _RUNTIMES[runtime],
         "Handler": _HANDLER,
         "Role": role_arn,
-        "Timeout": TIMEOUT_S,
-        "MemorySize": MEMORY_MB,
+        "Timeout": limits.timeout_s,
+        "MemorySize": limits.memory_mb,
         "Layers": [config.setting(_LAYERS[runtime])],
         "Environment": {"Variables": environment},
     }
@@ -160,7 +158,7 @@ def _delete_mapping(mapping_id: str) -> None:
     _patiently(lambda: _unless_gone(lambda: functions.delete_event_source_mapping(UUID=mapping_id)), "ResourceInUseException")
 
 
-def create_mapping(slug: str, queue: str) -> None:
+def create_mapping(slug: str, queue: str, limits: Limits = DEFAULT) -> None:
     """From the queue to the function; off until the plugin is activated."""
     functions = aws.client("lambda")
     existing = functions.list_event_source_mappings(FunctionName=names.function(slug)).get("EventSourceMappings", [])
@@ -176,6 +174,7 @@ def create_mapping(slug: str, queue: str) -> None:
                 Enabled=False,
                 # Without it Lambda ignores the list of failures, and deletes failed messages.
                 FunctionResponseTypes=["ReportBatchItemFailures"],
+                ScalingConfig={"MaximumConcurrency": limits.concurrency},
             ),
             "InvalidParameterValueException",
         )
@@ -184,12 +183,45 @@ def create_mapping(slug: str, queue: str) -> None:
 
 def switch_deliveries(slug: str, *, on: bool) -> None:
     """Let events flow from the queue to the function, or let them wait in the queue."""
+    _update_mapping(slug, Enabled=on)
+
+
+def _update_mapping(slug: str, **changes: Any) -> None:
+    """Where there is none, there is nothing to change."""
     try:
         mapping_id = RuntimeRow.get(f"RESOURCES#{slug}", "MAPPING", consistent_read=True).body
     except RuntimeRow.DoesNotExist:
         return
     functions = aws.client("lambda")
-    _patiently(lambda: _unless_gone(lambda: functions.update_event_source_mapping(UUID=mapping_id, Enabled=on)), "ResourceInUseException")
+    _patiently(lambda: _unless_gone(lambda: functions.update_event_source_mapping(UUID=mapping_id, **changes)), "ResourceInUseException")
+
+
+def apply_limits(slug: str, limits: Limits) -> None:
+    """Bring what runs in line with ``limits``; calls that have begun end under the old ones. May be done twice, also to what is gone."""
+    functions, queues = aws.client("lambda"), aws.client("sqs")
+    name, url = names.function(slug), queue_url(slug)
+    state = _unless_gone(lambda: functions.get_function_configuration(FunctionName=name))
+    if state is None or url is None:
+        return
+
+    def set_visibility() -> None:
+        _unless_gone(lambda: queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": _visibility_s(limits)}))
+
+    # The queue's patience is never shorter than the function's time: it grows first, and shrinks last.
+    grows = limits.timeout_s > state["Timeout"]
+    if grows:
+        set_visibility()
+    if (state["Timeout"], state["MemorySize"]) != (limits.timeout_s, limits.memory_mb):
+        wanted = {"FunctionName": name, "Timeout": limits.timeout_s, "MemorySize": limits.memory_mb}
+        _patiently(lambda: functions.update_function_configuration(**wanted), "ResourceConflictException")
+        _settled(name)
+    if not grows:
+        set_visibility()
+    _update_mapping(slug, ScalingConfig={"MaximumConcurrency": limits.concurrency})
+
+
+def _visibility_s(limits: Limits) -> str:
+    return str(limits.timeout_s + _VISIBILITY_BEYOND_TIMEOUT_S)
 
 
 def set_token(slug: str, token: str) -> str:

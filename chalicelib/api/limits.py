@@ -1,0 +1,47 @@
+"""What plugins may use, and how often callers may ask."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib import plugins, runtime
+from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.plugins import InstalledPlugin
+
+routes = Routes()
+
+_LIMITS = {
+    "type": "object",
+    "properties": {
+        name: {
+            "type": ["integer", "null"],
+            "minimum": lowest,
+            "maximum": highest,
+            "description": "null gives it back to the author's wish, or the default",
+        }
+        for name, (lowest, highest) in runtime.limits.BOUNDS.items()
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
+}
+
+
+@routes.get("/admin/plugins/{slug}/limits", permission="plugins.configure", aws_calls=4)
+def plugin_limits(request: Request, slug: str) -> Reply:
+    """The limits that hold, what the author wished for, and what an administrator set. 404 PLUGIN_NOT_FOUND."""
+    return Reply(_shown(plugins.get(slug)))
+
+
+# Token, plugin, limits, transaction; queue's address and patience, function before and after, mapping; limits again, twice.
+@routes.patch("/admin/plugins/{slug}/limits", permission="plugins.configure", body=_LIMITS, aws_calls=16)
+def change_plugin_limits(request: Request, slug: str) -> Reply:
+    """The next call runs under them. 404 PLUGIN_NOT_FOUND, 422 VALIDATION_ERROR."""
+    plugin = plugins.change_limits(slug, request.body, by=request.caller)
+    return Reply(_shown(plugin), message="Limits updated successfully")
+
+
+def _shown(plugin: InstalledPlugin) -> dict[str, Any]:
+    administered = runtime.limits.administered(plugin.slug)
+    wished = {name: value for name, value in plugin.manifest.limits.items() if name in runtime.limits.WISHES}
+    return {"limits": asdict(runtime.limits.effective(wished, administered)), "wished": wished, "administered": administered}
