@@ -12,14 +12,15 @@ FOREVER = float("inf")
 
 
 class Call:
-    """``deadline`` is in the seconds of ``time.monotonic``: what is done for this call ends before it."""
+    """``deadline`` is in the seconds of ``time.monotonic``: what is done for this call ends before it. ``caller`` runs a command."""
 
-    __slots__ = ("deadline", "event_id", "hook")
+    __slots__ = ("caller", "deadline", "event_id", "hook")
 
-    def __init__(self, hook: str | None = None, event_id: Any = None, deadline: float = FOREVER) -> None:
+    def __init__(self, hook: str | None = None, event_id: Any = None, deadline: float = FOREVER, caller: Any = None) -> None:
         self.hook = hook
         self.event_id = event_id
         self.deadline = deadline
+        self.caller = caller
 
 
 current: ContextVar[Call] = ContextVar("streamspace_call", default=Call())  # noqa: B039 - never changed

@@ -134,7 +134,8 @@ class Runtime:
         if command is None:
             raise _not_registered(CommandNotFoundError, "command", name, "streamspace.commands.register", "on_load")
         args = {} if payload.get("args") is None else payload["args"]
-        result = self.run(f"command {name}", clock, command["handler"], args, {"caller": payload.get("caller")})
+        caller = payload.get("caller")
+        result = self.run(f"command {name}", clock, command["handler"], args, {"caller": caller}, caller=caller)
         try:
             return json.loads(json.dumps(result))
         except (TypeError, ValueError) as cause:
@@ -147,11 +148,11 @@ class Runtime:
             raise _not_registered(NotFoundError, "scheduled task", name, "streamspace.schedule", where)
         self.run(f"schedule {name}", clock, task, {"name": name})
 
-    def run(self, hook: str, clock: Clock, method: Callable[..., Any] | None, *given: Any, event_id: Any = None) -> Any:
+    def run(self, hook: str, clock: Clock, method: Callable[..., Any] | None, *given: Any, event_id: Any = None, caller: Any = None) -> Any:
         """Runs author code; nothing when there is none."""
         if method is None:
             return None
-        call = Call(hook, event_id, clock.hook_deadline)
+        call = Call(hook, event_id, clock.hook_deadline, caller)
         return run_hook(call, self._folder, lambda: call_with(method, given))
 
     def method(self, name: str) -> Callable[..., Any] | None:
