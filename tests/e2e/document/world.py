@@ -91,7 +91,8 @@ class World:
         try:
             return bool(self.api.session(session_id))
         except Refused as refused:
-            assert refused.code == "SESSION_NOT_FOUND"
+            if refused.code != "SESSION_NOT_FOUND":
+                raise
             return False
 
     def inbox(self, username: str | None = None) -> list[dict[str, Any]]:

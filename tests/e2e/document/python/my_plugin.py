@@ -11,9 +11,10 @@ import streamspace
 
 Told = dict[str, Any]
 Example = Callable[["Plugin"], Awaitable[Told]]
+Registration = Callable[["Plugin"], Awaitable[None]]
 
 EXAMPLES: dict[str, list[Example]] = {}
-REGISTRATIONS: dict[str, Callable[["Plugin"], Awaitable[None]]] = {}
+REGISTRATIONS: dict[str, Registration] = {}
 
 # What the examples call without defining it.
 session_id = "user1-firefox"
@@ -46,8 +47,8 @@ def example(heading: str) -> Callable[[Example], Example]:
     return declare
 
 
-def registration(heading: str) -> Callable[[Callable[[Plugin], Awaitable[None]]], None]:
-    def declare(function: Callable[[Plugin], Awaitable[None]]) -> None:
+def registration(heading: str) -> Callable[[Registration], None]:
+    def declare(function: Registration) -> None:
         REGISTRATIONS[heading] = function
 
     return declare
