@@ -114,6 +114,8 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "menuItems": _by("path", contributes.get("menu_items", []), answered.get("menuItems")),
         "settingsPages": _by("id", contributes.get("settings_pages", []), answered.get("settingsPages")),
         "schedules": _by("name", tasks, answered.get("schedules")),
+        # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
+        "endpoints": answered.get("endpoints") or [],
     }
 
 

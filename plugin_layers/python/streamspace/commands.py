@@ -45,11 +45,10 @@ def execute(name: str, args: Any = None) -> Any:
 
 
 def _execute_own(command: dict[str, Any], args: Any) -> Any:
-    """As the platform would run it: arguments and result are JSON."""
+    """As the platform would run it: arguments and result are JSON, and the plugin is the caller."""
     from .hooks import call_with, settled
 
-    call = current.get()
-    context = {"caller": call.caller or {"username": environment.plugin()}}
+    context = {"caller": {"username": environment.plugin()}}
     try:
         result = call_with(command["handler"], (_as_json(args), context))
         if not hasattr(result, "__await__"):
@@ -57,7 +56,7 @@ def _execute_own(command: dict[str, Any], args: Any) -> Any:
     except Exception as error:
         raise _failed(command["name"], error) from error
     finishing = _finished(command["name"], result)
-    return Pending(finishing) if _is_in_a_loop() else settled(finishing, call)
+    return Pending(finishing) if _is_in_a_loop() else settled(finishing, current.get())
 
 
 async def _finished(name: str, result: Awaitable[Any]) -> Any:

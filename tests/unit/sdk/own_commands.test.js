@@ -24,7 +24,7 @@ test("a plugin's own command runs in place, already in onLoad", async (t) => {
 
   const at = '1970-01-01T00:00:00.000Z';
   assert.deepEqual((await container.command('first')).result, { at, noted: 1 });
-  assert.deepEqual((await container.command('both')).result, [{ at, noted: 2 }, [[{}, 'my-plugin'], [{ n: 2 }, 'ann']]]);
+  assert.deepEqual((await container.command('both')).result, [{ at, noted: 2 }, [[{}, 'my-plugin'], [{ n: 2 }, 'my-plugin']]]);
   assert.deepEqual(platform.requests, []);
 });
 

@@ -60,7 +60,7 @@ def test_it_may_be_awaited_or_not(plugin: Start, platform: FakePlatform, caller:
     started = plugin(PLUGIN)
     started.load()
 
-    assert started.command(caller, {"name": name, "n": 5})["result"] == [5, "ann", is_on_the_plugins_loop]
+    assert started.command(caller, {"name": name, "n": 5})["result"] == [5, "my-plugin", is_on_the_plugins_loop]
     assert platform.requests == []
 
 
