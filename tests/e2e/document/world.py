@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,7 @@ class World:
     api: Api
     account: Account
     slug: str = ""
+    _old_mails: dict[str, int] = field(default_factory=dict)
 
     def person(self, username: str) -> dict[str, Any]:
         """There is such a user, as PEOPLE says."""
@@ -95,17 +96,25 @@ class World:
                 raise
             return False
 
+    def as_person(self, username: str) -> Api:
+        return self.api.log_in(username, PASSWORD)
+
     def inbox(self, username: str | None = None) -> list[dict[str, Any]]:
         """A person's notifications, newest first; the administrator's by default."""
-        reader = self.api if username is None else self.api.log_in(username, PASSWORD)
+        reader = self.api if username is None else self.as_person(username)
         return reader.get("/notifications", limit=200)
 
     def told(self, title: str, username: str | None = None) -> dict[str, Any] | None:
         """The newest notification of that title."""
         return next((one for one in self.inbox(username) if one["title"] == title), None)
 
-    def mails(self, address: str, subject: str) -> list[dict[str, Any]]:
-        return [mail for mail in self.account.mails_to(address) if mail.get("Subject", mail.get("subject")) == subject]
+    def open_mailboxes(self) -> None:
+        """From now on mails are new."""
+        self._old_mails = {one["email"]: len(self.account.mails_to(one["email"])) for one in PEOPLE.values()}
+
+    def new_mails(self, address: str) -> list[dict[str, Any]]:
+        """In the order in which they came."""
+        return self.account.mails_to(address)[self._old_mails[address] :]
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -123,6 +132,10 @@ class World:
     def logged(self, message: str) -> dict[str, Any]:
         """The newest line with that message, once there is one."""
         return eventually(lambda: self.lines(message), 20, f"'{message}' was not logged")[-1]
+
+    def logs_with(self, words: str) -> None:
+        """The plugin logs a line with these words."""
+        eventually(lambda: any(words in line["message"] for line in self._log()), 20, f"no line with '{words}' was logged")
 
     def _log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -103,7 +103,7 @@ class Reporting:
     async def on_session_created(self, session: Session) -> None:
         try:
             await self.process_session(session)
-        except Exception as error:
+        except RuntimeError as error:
             streamspace.log.error(
                 "Failed to process session",
                 {"error": str(error), "stack": traceback.format_exc(), "sessionId": session["id"]},

@@ -448,6 +448,27 @@ async def register_settings_page(self: Plugin) -> None:
     )
 
 
+@example("showDialog()")
+async def show_dialog(self: Plugin) -> Told:
+    # Confirm dialog
+    confirmed = await streamspace.ui.show_dialog(
+        title="Delete Session",
+        message="Are you sure you want to delete this session?",
+        type="confirm",
+        buttons=[
+            {"label": "Cancel", "value": False},
+            {"label": "Delete", "value": True, "color": "error"},
+        ],
+    )
+
+    if confirmed:
+        await streamspace.api.delete_session(session_id)
+
+    # Info dialog
+    await streamspace.ui.show_dialog(title="Success", message="Session created successfully!", type="info")
+    return {"confirmed": confirmed}
+
+
 @registration("register()")
 async def register(self: Plugin) -> None:
     async def sync_templates(args: Any) -> None:
