@@ -8,6 +8,7 @@ import time
 
 from . import environment
 from .call import current
+from .loggable import loggable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 def log(level: str, message: str, data: Any = None) -> None:
     call = current.get()
-    line = {"timestamp": _now(), "level": str(level), "message": str(message)}
+    line = {"timestamp": _now(), "level": loggable(_text_of(level)), "message": loggable(_text_of(message))}
     if data is not None:
-        line["data"] = data
+        line["data"] = loggable(data)
     line["plugin"] = environment.plugin()
     if call.hook is not None:
         line["hook"] = call.hook
     if call.event_id is not None:
         line["event_id"] = call.event_id
     stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
-    stream.write(_to_json(line) + "\n")
+    stream.write(json.dumps(line) + "\n")
     stream.flush()
 
 
@@ -50,17 +51,8 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
 
 
-def _to_json(line: dict[str, Any]) -> str:
-    """JSON of anything: a log line must not fail for what it is told."""
+def _text_of(value: Any) -> str:
     try:
-        return json.dumps(line, default=_jsonable)
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps({**line, "data": repr(line.get("data"))})  # circular, or keys that are no text
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, BaseException):
-        return {"name": type(value).__name__, "message": str(value), "code": getattr(value, "code", None)}
-    if isinstance(value, (set, frozenset)):
-        return list(value)
-    return str(value)
+        return str(value)
+    except Exception:  # noqa: BLE001 - an author's own __str__
+        return f"[{type(value).__name__}]"

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import runtime
 from chalicelib.core import clock
+from chalicelib.runtime.logs import Wanted
 from tests.integration.jobs.conftest import package
 
 
@@ -34,9 +35,9 @@ def written(platform, repository, aws):
 
 @pytest.mark.usefixtures("written")
 def test_a_plugins_own_lines_are_read_and_lambdas_are_left_out():
-    lines, cursor = runtime.logs.read("base", level=None, since=None, until=None, cursor=None)
+    lines, cursor = runtime.logs.read("base", Wanted())
 
-    assert [line["message"] for line in lines] == ["Synced", "No database", "2026-01-02T03:04:05Z 1 Task timed out after 30.00 seconds"]
+    assert [line["message"] for line in lines] == ["Synced", "No database", "The function ran out of time after 30 s"]
     assert lines[0]["data"] == {"n": 3}
     assert lines[0]["hook"] == "onSessionCreated"
     assert lines[2]["level"] == "error"
@@ -45,7 +46,7 @@ def test_a_plugins_own_lines_are_read_and_lambdas_are_left_out():
 
 @pytest.mark.usefixtures("written")
 def test_a_level_keeps_the_more_serious_ones_too():
-    lines, _ = runtime.logs.read("base", level="warn", since=None, until=None, cursor=None)
+    lines, _ = runtime.logs.read("base", Wanted(level="warn"))
 
     assert {line["level"] for line in lines} == {"error"}
 
@@ -54,4 +55,4 @@ def test_a_plugin_that_wrote_nothing_has_no_lines(platform, repository):
     repository.publish(package("base"))
     platform.install("base")
 
-    assert runtime.logs.read("base", level=None, since=None, until=None, cursor=None) == ([], None)
+    assert runtime.logs.read("base", Wanted()) == ([], None)
