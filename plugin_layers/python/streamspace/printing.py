@@ -62,7 +62,9 @@ def redirect_modules() -> None:
         _redirect_logging()
     if "warnings" in sys.modules and "warnings" not in _redirected:
         _redirected.add("warnings")
-        sys.modules["warnings"].showwarning = _show_warning
+        import warnings
+
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
 
 
 def _redirect_logging() -> None:
