@@ -52,14 +52,21 @@ _RULE_OF_FORMAT = {"ipv4": "ipv4", "ipv6": "ipv6", "ip": "ip", "uuid": "uuid", "
 
 # What a field says by its type, its label or its rules; the rest of the keywords stays in its schema.
 _SAID = frozenset(
-    """title label description hint default enum options values choices format minimum maximum minLength maxLength exclusiveMinimum
-    exclusiveMaximum multipleOf pattern writeOnly secret required examples placeholder order readOnly deprecated $comment enumNames""".split()
-)
+    {
+        "title", "label", "description", "hint", "default", "enum", "options", "values", "choices", "format", "minimum",
+        "maximum", "minLength", "maxLength", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "writeOnly",
+        "secret", "required", "examples", "placeholder", "order", "readOnly", "deprecated", "$comment", "enumNames",
+    }
+)  # fmt: skip
 _CHECKED = frozenset(
-    """type const properties required items prefixItems contains minContains maxContains minItems maxItems uniqueItems additionalProperties
-    patternProperties propertyNames minProperties maxProperties dependentRequired dependentSchemas anyOf oneOf allOf not if then else
-    unevaluatedProperties unevaluatedItems""".split()
-)
+    {
+        "type", "const", "properties", "required", "items", "prefixItems", "contains", "minContains", "maxContains", "minItems",
+        "maxItems", "uniqueItems", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties",
+        "dependentRequired", "dependentSchemas", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "unevaluatedProperties",
+        "unevaluatedItems",
+    }
+)  # fmt: skip
+_DEEPEST = 50
 _OF_THE_WHOLE = frozenset(("type", "properties", "required", "title", "description", "additionalProperties", "$schema", "$id", "$comment"))
 _OF_ONE = (
     "items",
@@ -129,6 +136,8 @@ def faults_of(schema: Schema) -> dict[str, list[str]]:
     """What is wrong with a configSchema, by its place."""
     if not schema:
         return {}
+    if _is_deeper_than(_DEEPEST, schema):
+        return {"configSchema": [f"It is nested deeper than {_DEEPEST} levels"]}
     text = json.dumps(schema)
     if '"$ref"' in text or '"$dynamicRef"' in text:
         # A reference could make the platform fetch an address of the author's choice.
@@ -278,6 +287,13 @@ def _faults_of_property(where: str, prop: Schema) -> dict[str, list[str]]:
 def _unknown_keyword(name: str) -> str:
     near = difflib.get_close_matches(name, sorted(_SAID | _CHECKED), n=1, cutoff=0.75)
     return f"Unknown keyword '{name}'" + (f"; did you mean '{near[0]}'?" if near else ": nothing would check it")
+
+
+def _is_deeper_than(limit: int, document: Any) -> bool:
+    level = [document]
+    for _ in range(limit):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ())]
+    return bool(level)
 
 
 def _walk(schema: Any) -> Iterator[Schema]:

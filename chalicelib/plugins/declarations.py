@@ -105,7 +105,7 @@ def scope_of(word: str) -> str | None:
 def events(document: Document) -> dict[str, str | None]:
     """Event type -> the method that the author named for it; None where only the event is named."""
     given = document.get("events") or {}
-    named = given.items() if isinstance(given, Mapping) else [(one, None) for one in given]
+    named: list[tuple[str, Any]] = list(given.items()) if isinstance(given, Mapping) else [(one, None) for one in given]
     return {
         EVENT_ALIASES.get(type_, type_): method if isinstance(method, str) else None
         for type_, method in named
@@ -173,14 +173,14 @@ def faults_of_events(document: Document) -> Faults:
 
 def faults_of_tasks(document: Document) -> Faults:
     faults: Faults = {}
-    names: list[str] = []
+    seen: set[tuple[str, str]] = set()
     for where, task in _tasks(document, own=True):
         name, schedule, timezone = task.get("name"), task.get("schedule"), task.get("timezone")
         if not name or not _TASK_NAME.fullmatch(name):
             faults[f"{where}.name"] = ["Must be a letter, then letters, digits, _ and -; at most 64 characters"]
-        elif name in names:
+        elif (where.partition(".")[0], name) in seen:
             faults[f"{where}.name"] = [f"'{name}' is there twice"]
-        names.append(name or "")
+        seen.add((where.partition(".")[0], str(name)))
         if not schedule:
             faults[f"{where}.schedule"] = [f"When does it run? {cron.FORMS[0].upper()}{cron.FORMS[1:]}"]
             continue

@@ -86,7 +86,7 @@ def notes(document: Mapping[str, Any]) -> Iterator[str]:
     yield from config_schema.notes(document.get("configSchema") or {})
     for field in of_manifest(document)["fields"]:
         if field["type"] in ("text", "textarea") and _SECRETIVE.search(field["key"]):
-            yield f"The setting '{field['key']}' sounds like a secret but is shown in clear; to keep it, give it the type or format 'password'"
+            yield f"The setting '{field['key']}' sounds like a secret, but is shown: the type or format 'password' would keep it"
 
 
 def rules_of(field: Mapping[str, Any]) -> tuple[rules.Rule, ...]:

@@ -46,8 +46,9 @@ class Manifest:
     """``requirements`` always says ``system_version`` where the author wrote either name. ``packages``: npm's or pip's, which are vendored.
 
     ``settings`` is ``{"tabs", "fields"}`` with labels and defaults filled in, whether the author wrote settings or a configSchema.
-    ``contributes`` also has what ``scheduler``, ``api``, ``apiEndpoints`` and ``ui`` declare. ``events``: type -> the method that the author
-    named for it, or None. ``tables``: the names in ``database.tables``. ``notes``: what was said and has no effect here, in sentences.
+    ``contributes`` also has what ``scheduler``, ``api``, ``apiEndpoints`` and ``ui`` declare. ``events``: type -> the method that the
+    author named for it, or None. ``tables``: the names in ``database.tables``. ``notes``: what was said and has no effect here, or another
+    one than its words promise; a sentence each.
     ``raw`` is the document as it came: what ``this.manifest`` shows to the plugin.
     """
 
@@ -77,6 +78,9 @@ class Manifest:
     is_premium: bool
     is_core: bool
     contributes: dict[str, list[Any]]
+    events: dict[str, str | None]
+    tables: tuple[str, ...]
+    notes: tuple[str, ...]
     limits: dict[str, int]
     raw: dict[str, Any]
 

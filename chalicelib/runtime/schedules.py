@@ -57,7 +57,7 @@ def delete(slug: str) -> None:
 
 
 def expression(text: str, field: str = "schedule") -> str:
-    """EventBridge Scheduler's form of a schedule (:mod:`chalicelib.runtime.cron`). Raises ValidationError, by ``field``, for what is none."""
+    """EventBridge Scheduler's form of a schedule: ``cron.aws_expression``. Raises ValidationError, by ``field``, for what is none."""
     try:
         return cron.aws_expression(text)
     except ValueError as error:
