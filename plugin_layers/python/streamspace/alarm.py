@@ -18,7 +18,7 @@ class OutOfTime(BaseException):
 
 
 class Alarm:
-    """While it is set, the code inside is interrupted ``grace_s`` after the call's deadline. Elsewhere than in a main thread it does nothing."""
+    """The code inside is interrupted ``grace_s`` after the call's deadline. Elsewhere than in a main thread it does nothing."""
 
     def __init__(self, call: Call, grace_s: float) -> None:
         self._call = call
