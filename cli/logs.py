@@ -58,12 +58,13 @@ def logs(
     if follow and until:
         raise click.UsageError("--follow has no end; leave --to out")
     path = f"/admin/plugins/{segment(slug)}/logs"
-    wanted = {"level": level, "search": search, "hook": hook, "event_id": event_id}
+    wanted: dict[str, Any] = {"level": level, "search": search, "hook": hook, "event_id": event_id}
     begin = moment(since or ("1m" if follow else "1d"))
     if follow:
         _follow(context.client, path, wanted, begin, as_json)
         return
-    found = context.client.everything(path, **wanted, **{"from": begin, "to": moment(until) if until else None})
+    wanted |= {"from": begin, "to": moment(until) if until else None}
+    found = context.client.everything(path, **wanted)
     none = "Nothing was logged." if since else "Nothing was logged in the last day; --from looks further back."
     show(list(deque(found, maxlen=limit)), _COLUMNS, as_json=as_json, none=none)
 
@@ -90,7 +91,7 @@ def _as_they_come(client: Client, path: str, wanted: dict[str, Any], begin: str)
     newest = begin
     while True:
         try:
-            found = list(client.everything(path, **wanted, **{"from": begin}))
+            found = list(client.everything(path, **{**wanted, "from": begin}))
         except NetworkError as error:
             tell(f"{error.message}; trying again")
             found = []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-MOST_CHARACTERS = 64 * 1024  # CloudWatch takes 256 KB for each line
+MOST_CHARACTERS = 48 * 1024  # mostly less than a whole line, which would otherwise be left without its data
 MOST_ENTRIES = 2000
 DEEPEST = 10
 
