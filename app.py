@@ -47,6 +47,20 @@ def record_dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return dead_letters.handle(event)
 
 
+@app.lambda_function(name="webhook-fanout")
+def webhook_fanout(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import webhooks
+
+    return webhooks.handle_events(event)
+
+
+@app.lambda_function(name="webhook-sender")
+def webhook_sender(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import webhooks
+
+    return webhooks.handle_deliveries(event)
+
+
 @app.lambda_function(name="sweeper")
 def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import sweeps

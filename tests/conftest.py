@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,12 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 _REGION = "us-east-1"
+
+
+def pytest_configure() -> None:
+    """A shell that starts us in the background has us ignore Ctrl-C; what we start would inherit that, and tests send it Ctrl-C."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

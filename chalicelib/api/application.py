@@ -28,6 +28,7 @@ RESOURCES = {
     "storage": ("storage",),
     "templates": ("templates",),
     "users": ("users",),
+    "webhooks": ("admin",),
 }
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from chalicelib import events, plugins
 from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
+from chalicelib.api.parameters import moment
 from chalicelib.api.views import plugins as views
-from chalicelib.core import clock
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import page_of
 from chalicelib.events import Event
@@ -114,7 +113,7 @@ def dependencies(_request: Request, slug: str) -> Reply:
 def log(request: Request, slug: str) -> Reply:
     """REST §15. Also of a plugin that was uninstalled. 404 PLUGIN_NOT_FOUND where there is neither plugin nor log."""
     query = request.query
-    since, until = _moment(query, "from"), _moment(query, "to")
+    since, until = moment(query, "from"), moment(query, "to")
     everything = list(_log(slug))
     if not everything:
         plugins.get(slug)
@@ -167,19 +166,3 @@ def _included(text: str | None) -> set[str]:
 def _log(slug: str) -> Iterator[Event]:
     """Newest first."""
     return events.history(f"plugin#{slug}")
-
-
-def _moment(query: dict[str, Any], name: str) -> datetime | None:
-    """A time with an offset, or a day: then its first moment for ``from`` and its last for ``to``."""
-    text = query[name]
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2024-12-15"):
-            last = name == "to"
-            day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-            return day.replace(hour=23, minute=59, second=59, microsecond=999_999) if last else day
-        # In a query, + is a blank.
-        return clock.parse_rfc3339(text.replace(" ", "+") if "T" in text else text)
-    except ValueError as error:
-        raise ValidationError({name: ["Must be a time such as 2024-12-15T10:30:00Z, or a day such as 2024-12-15"]}) from error

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from datetime import UTC, datetime
 
 from chalicelib.core import clock
 
@@ -23,6 +24,16 @@ def number() -> int:
     with _lock:
         _last = max(fresh, _last + 1)
         return _last
+
+
+def number_at(moment: datetime, *, last: bool = False) -> int:
+    """The first (or last) number that :func:`number` can make in that millisecond."""
+    return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << 12 | (0xFFF if last else 0)
+
+
+def moment_of(number: int) -> datetime:
+    """The millisecond in which :func:`number` made it, or a little later where it made many."""
+    return datetime.fromtimestamp(((number >> 12) + _EPOCH_MS) / 1000, UTC)
 
 
 def text(prefix: str) -> str:

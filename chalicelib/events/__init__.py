@@ -10,9 +10,10 @@ Promises
 from chalicelib.events.dispatcher import Dispatcher, Subscriber, queue_subscriber
 from chalicelib.events.outbox import Actor, UnitOfWork, retried, unit_of_work
 from chalicelib.events.records import Event, EventSourced, history, read
-from chalicelib.events.types import SESSION_EVENTS, USER_EVENTS
+from chalicelib.events.types import PLUGIN_EVENTS, SESSION_EVENTS, USER_EVENTS
 
 __all__ = [
+    "PLUGIN_EVENTS",
     "SESSION_EVENTS",
     "USER_EVENTS",
     "Actor",

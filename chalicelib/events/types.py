@@ -13,6 +13,7 @@ PLUGIN_EVENTS = (
     "plugin.installed",
     "plugin.activated",
     "plugin.deactivated",
+    "plugin.updated",
     "plugin.settings_changed",
     "plugin.limits_changed",
     "plugin.failed",

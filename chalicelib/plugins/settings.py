@@ -15,9 +15,10 @@ from typing import Any
 
 from chalicelib import runtime
 from chalicelib.accounts import Caller
+from chalicelib.core import secrets
 from chalicelib.core.errors import ValidationError
 from chalicelib.events import retried, unit_of_work
-from chalicelib.plugins import fields, registry, rules, secrets
+from chalicelib.plugins import fields, registry, rules
 from chalicelib.plugins.fields import Field
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.models import SettingsRow, settings_key
@@ -96,7 +97,7 @@ def current_of(plugin: InstalledPlugin) -> dict[str, Any]:
     """As :func:`current`, of a plugin that was read already: its ``settings_version`` is theirs. Costs one GetItem, and KMS's."""
     stored = _read(plugin.slug)
     known = {field["key"] for field in plugin.manifest.settings["fields"]}
-    opened = {key: secrets.opened(plugin.slug, key, text) for key, text in stored.secret.items() if key in known}
+    opened = {key: secrets.opened(text, plugin=plugin.slug, setting=key) for key, text in stored.secret.items() if key in known}
     return {**defaults(plugin.manifest), **{key: value for key, value in stored.plain.items() if key in known}, **opened}
 
 
@@ -182,7 +183,7 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         if not fields.is_secret(known[key]):
             plain[key] = value
         elif value:
-            secret[key] = secrets.sealed(slug, key, value)
+            secret[key] = secrets.sealed(value, plugin=slug, setting=key)
     return _Stored(plain, secret)
 
 

@@ -20,7 +20,7 @@ _ACTIVE = "ACTIVE"
 
 @dataclass(frozen=True)
 class ActivePlugin:
-    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules."""
+    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules, endpoints."""
 
     slug: str
     queue_url: str

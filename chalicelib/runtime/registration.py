@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.core import validation
+from chalicelib.runtime import endpoint_paths
 from chalicelib.runtime.errors import PluginFailedToLoad
 
 LARGEST_BYTES = 200_000
@@ -26,6 +27,15 @@ _SCHEMA = {
         "menuItems": _list_of((), {"path": _TEXT, "label": _TEXT, "position": {"type": ["number", "null"]}}),
         "settingsPages": _list_of(("id",), {"id": _TEXT}),
         "commands": _list_of(("name",), {"name": _TEXT, "description": {"type": ["string", "null"]}}),
+        "endpoints": _list_of(
+            ("method", "path"),
+            {
+                "method": {"enum": list(endpoint_paths.METHODS)},
+                "path": {"type": "string", "maxLength": 500, "pattern": endpoint_paths.PATTERN, "description": endpoint_paths.RULE},
+                "public": {"type": ["boolean", "null"]},
+                "description": {"type": ["string", "null"], "maxLength": 500},
+            },
+        ),
         "schedules": _list_of(("name", "expression"), {"name": _TEXT, "expression": _TEXT}),
     },
 }
@@ -38,6 +48,9 @@ def checked(slug: str, registered: Any) -> dict[str, Any]:
     if faults:
         field, sentences = next(iter(faults.items()))
         raise PluginFailedToLoad(f"'{slug}' registered what cannot be used: {field}: {sentences[0]}", plugin=slug, faults=faults)
+    twice = endpoint_paths.same_requests(registered.get("endpoints") or [])
+    if twice is not None:
+        raise PluginFailedToLoad(f"'{slug}' registered '{twice[0]}' and '{twice[1]}': a request could be for either", plugin=slug)
     size = len(json.dumps(registered))
     if size > LARGEST_BYTES:
         raise PluginFailedToLoad(f"'{slug}' registered {size} bytes; {LARGEST_BYTES} are allowed", plugin=slug)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib import runtime
+from chalicelib import runtime, webhooks
 from chalicelib.core import config
 from chalicelib.events import SESSION_EVENTS, Dispatcher, Subscriber, queue_subscriber
 from chalicelib.events.types import SESSION_CHANGED
@@ -13,7 +13,7 @@ from chalicelib.events.types import SESSION_CHANGED
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
     """A DynamoDB stream batch."""
-    Dispatcher(_session_worker, runtime.active.subscribers).handle(event["Records"])
+    Dispatcher(_session_worker, runtime.active.subscribers, webhooks.subscribers).handle(event["Records"])
     return {}
 
 

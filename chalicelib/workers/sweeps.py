@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import jobs
+from chalicelib import jobs, webhooks
 
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
-    return {"recovered_jobs": jobs.recover_abandoned()}
+    return {"recovered_jobs": jobs.recover_abandoned(), "requeued_deliveries": webhooks.requeue_due()}

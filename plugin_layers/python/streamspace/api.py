@@ -1,5 +1,7 @@
-"""``streamspace.api``: sessions, users and templates."""
+"""``streamspace.api``: sessions, users and templates; endpoints of the plugin's own, and any other request."""
 
+from .api_request import request as request
+from .endpoints import register_endpoint as register_endpoint
 from .sessions import create_session as create_session
 from .sessions import delete_session as delete_session
 from .sessions import get_session as get_session

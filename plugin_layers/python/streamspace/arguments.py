@@ -61,7 +61,8 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def query_string(query: Mapping[str, Any] | None) -> str:
-    pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
+    listed = [(name, value if isinstance(value, (list, tuple)) else [value]) for name, value in (query or {}).items()]
+    pairs = [(name, value) for name, values in listed for value in values if value is not None]
     if not pairs:
         return ""
     return "?" + "&".join(f"{percent_encoded(name)}={percent_encoded(_as_text(value))}" for name, value in pairs)

@@ -12,14 +12,18 @@ FOREVER = float("inf")
 
 
 class Call:
-    """``deadline`` is in the seconds of ``time.monotonic``: what is done for this call ends before it."""
+    """``deadline`` is in the seconds of ``time.monotonic``: what is done for this call ends before it.
 
-    __slots__ = ("deadline", "event_id", "hook")
+    ``person`` is the username that it runs for.
+    """
 
-    def __init__(self, hook: str | None = None, event_id: Any = None, deadline: float = FOREVER) -> None:
+    __slots__ = ("deadline", "event_id", "hook", "person")
+
+    def __init__(self, hook: str | None = None, event_id: Any = None, deadline: float = FOREVER, person: str | None = None) -> None:
         self.hook = hook
         self.event_id = event_id
         self.deadline = deadline
+        self.person = person
 
 
 current: ContextVar[Call] = ContextVar("streamspace_call", default=Call())  # noqa: B039 - never changed

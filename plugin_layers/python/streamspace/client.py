@@ -71,9 +71,11 @@ class Client:
         *,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        is_raw: bool = False,
         deadline: float | None = None,
     ) -> dict[str, Any]:
-        """The whole envelope of the answer; raises a class of :mod:`streamspace.errors`.
+        """The whole envelope of the answer (``is_raw``: one that has none, as its ``data``); raises a class of :mod:`streamspace.errors`.
 
         Repeats what is safe to repeat: GET, PUT and DELETE after network errors and 429, 502, 503, 504; POST and PATCH
         only when they certainly were not processed. Never outlasts ``deadline`` (seconds of ``time.monotonic``), by
@@ -85,7 +87,7 @@ class Client:
         attempt = 1
         while True:
             try:
-                return self._attempt(call, method, target, payload, end)
+                return self._attempt(call, method, target, payload, end, headers or {}, is_raw)
             except _Repeatable as failed:
                 delay = max(self._backoff(attempt), failed.after_s)
                 if attempt == ATTEMPTS or delay > LONGEST_DELAY_S or self._now() + delay >= end:
@@ -99,7 +101,9 @@ class Client:
         """Jitter between half and all of a delay that doubles: 0.1-0.2 s, then 0.2-0.4 s."""
         return FIRST_DELAY_S * 2.0 ** (attempt - 1) * (0.5 + self._random() / 2)
 
-    def _attempt(self, call: str, method: str, target: str, payload: bytes | None, end: float) -> dict[str, Any]:
+    def _attempt(
+        self, call: str, method: str, target: str, payload: bytes | None, end: float, more: Mapping[str, str], is_raw: bool
+    ) -> dict[str, Any]:
         from http.client import HTTPException
 
         own_limit = READ_TIMEOUT_S if method in IDEMPOTENT else WRITE_TIMEOUT_S
@@ -108,7 +112,7 @@ class Client:
         try:
             key, prefix, connection = self._connect(timeout_s)
             is_sent = True
-            connection.request(method, prefix + target, body=payload, headers=_headers(payload))
+            connection.request(method, prefix + target, body=payload, headers=_headers(payload, more))
             response = connection.getresponse()
             text = response.read()
         except (OSError, HTTPException) as cause:
@@ -123,7 +127,7 @@ class Client:
             connection.close()
         else:
             self._idle.append((time.monotonic(), key, connection))
-        return _read(call, method, response, text)
+        return _read(call, method, response, text, is_raw)
 
     def _connect(self, timeout_s: float) -> tuple[tuple[bool, str], str, HTTPConnection]:
         """An open connection: a kept one, or a new one."""
@@ -150,14 +154,18 @@ def _is_open(connection: HTTPConnection) -> bool:
     return bool(connection.sock) and not select.select([connection.sock], [], [], 0)[0]
 
 
-def _headers(payload: bytes | None) -> dict[str, str]:
-    headers = {"Accept": "application/json", "Authorization": f"Bearer {environment.token()}"}
+def _headers(payload: bytes | None, more: Mapping[str, str]) -> dict[str, str]:
+    own = ("accept", "authorization", "content-type")
+    headers = {name: value for name, value in more.items() if name.lower() not in own}
+    headers |= {"Accept": "application/json", "Authorization": f"Bearer {environment.token()}"}
     if payload is not None:
         headers["Content-Type"] = "application/json"
     return headers
 
 
-def _read(call: str, method: str, response: HTTPResponse, text: bytes) -> dict[str, Any]:
+def _read(call: str, method: str, response: HTTPResponse, text: bytes, is_raw: bool) -> dict[str, Any]:
+    if is_raw and 200 <= response.status < 300:
+        return {"data": _parsed_or_text(text)}
     envelope = _parsed(text)
     is_success = text == b"" if envelope is None else envelope.get("success") is not False
     if 200 <= response.status < 300 and is_success:
@@ -184,6 +192,14 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None  # not ours: the status says what happened
     return value if isinstance(value, dict) else None
+
+
+def _parsed_or_text(text: bytes) -> Any:
+    """For answers that are not in the platform's envelope."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.decode(errors="replace")
 
 
 def _seconds_of(header: str | None) -> float | None:

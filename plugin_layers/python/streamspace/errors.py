@@ -5,6 +5,7 @@
     StreamSpaceError
       SessionNotFoundError, QuotaExceededError, ...   what the platform answered, named after its code
       PlatformUnreachableError                        no answer: refused, reset, timed out
+      DialogTimeoutError                              nobody answered a dialog in time
 """
 
 from __future__ import annotations
@@ -117,6 +118,20 @@ class ValueTooLargeError(StreamSpaceError):
     """``storage.set`` with more than the storage takes; ``details`` has the limit."""
 
     code = "VALUE_TOO_LARGE"
+
+
+class NotificationNotFoundError(StreamSpaceError):
+    code = "NOTIFICATION_NOT_FOUND"
+
+
+class DialogNotFoundError(StreamSpaceError):
+    code = "DIALOG_NOT_FOUND"
+
+
+class DialogClosedError(StreamSpaceError):
+    """Somebody answered it already, or nobody waits for the answer any more."""
+
+    code = "DIALOG_CLOSED"
 
 
 class UnauthenticatedError(StreamSpaceError):
@@ -238,6 +253,12 @@ class PlatformUnreachableError(StreamSpaceError):
     """No answer came: the connection was refused or broke, or the time was up."""
 
     code = "PLATFORM_UNREACHABLE"
+
+
+class DialogTimeoutError(StreamSpaceError):
+    """The person did not answer the dialog while the call could wait."""
+
+    code = "DIALOG_TIMEOUT"
 
 
 BY_CODE: dict[str, type[StreamSpaceError]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import log
+from . import actions as kept
 from .arguments import given, need
 from .awaitable import awaitable
 from .client import request
@@ -39,17 +39,16 @@ def _send(
         persistent=persistent,
     )
     if actions is not None:
-        body["actions"] = [_sendable(method, action) for action in need(method, "actions", actions, "array")]
+        body["actions"] = [_sendable(method, action, index) for index, action in enumerate(need(method, "actions", actions, "array"))]
     request(method, "POST", "notifications", body=body)
 
 
-def _sendable(method: str, action: Mapping[str, Any]) -> dict[str, Any]:
-    """A function is code of this container and cannot be kept with the notification: its button just closes it."""
-    if not callable(action.get("handler")):
-        return dict(action)
-    label = action.get("label")
-    log.warn(f"{method}: the handler of the action '{label}' will not be called; give the action a 'url' instead")
-    return {name: value for name, value in action.items() if name != "handler"}
+def _sendable(method: str, action: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """A function stays in this container; in its place goes the id under which a click finds it while the container lives."""
+    need(method, f"actions[{index}]", action, "object")
+    need(method, f"actions[{index}].label", action.get("label"))
+    handler = action.get("handler")
+    return {**action, "handler": kept.keep(handler)} if callable(handler) else dict(action)
 
 
 class NotificationAPI:

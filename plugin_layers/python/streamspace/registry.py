@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-KINDS = ("widgets", "menuItems", "settingsPages", "commands", "schedules")
+KINDS = ("widgets", "menuItems", "settingsPages", "commands", "schedules", "endpoints")
 
 _entries: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
 _kept: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}

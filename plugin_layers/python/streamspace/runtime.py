@@ -6,10 +6,11 @@ import json
 import os
 import time
 
-from . import environment, registry
+from . import actions, environment, registry
 from .batch import deliver_batch
 from .call import FOREVER, Call
 from .client import request
+from .endpoints import take_declared
 from .errors import CommandNotFoundError, NotFoundError, StreamSpaceError
 from .events import HOOKS
 from .failure import describe_failure
@@ -28,9 +29,10 @@ REPORT_TIME_S = 1.0  # kept back from hooks, to report their failures in
 class Clock:
     """The times of one call of the function, from Lambda's context, in the seconds of ``time.monotonic``."""
 
-    def __init__(self, lambda_context: Any) -> None:
+    def __init__(self, lambda_context: Any, deadline_ms: float = FOREVER) -> None:
+        """``deadline_ms``: whoever called waits until then, in ms since 1970; maybe not as long as the function may run."""
         remaining = getattr(lambda_context, "get_remaining_time_in_millis", None)
-        left = remaining() / 1000 if remaining else FOREVER
+        left = min(remaining() / 1000 if remaining else FOREVER, max(0.0, deadline_ms / 1000 - time.time()))
         self.report_deadline = time.monotonic() + left
         self.hook_deadline = self.report_deadline - min(REPORT_TIME_S, left * RESERVED_SHARE)
         self._short_from = FOREVER if left == FOREVER else self.report_deadline - left * RESERVED_SHARE
@@ -53,7 +55,7 @@ class Runtime:
             self._module_failure = failed
 
     def handle(self, payload: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        clock = Clock(lambda_context)
+        clock = Clock(lambda_context, payload.get("deadline_ms", FOREVER))
         if isinstance(payload.get("Records"), list):
             return deliver_batch(payload["Records"], _Deliveries(self, clock))
         try:
@@ -80,6 +82,12 @@ class Runtime:
             plugin = self.prepare(payload.get("settings_version"), clock)
             self._run_scheduled(plugin, payload["name"], clock)
             return {}
+        if kind == "endpoint":
+            self.prepare(payload.get("settings_version"), clock)
+            return {"response": self._run_endpoint(payload, clock)}
+        if kind == "action":
+            plugin = self.prepare(payload.get("settings_version"), clock)
+            return self._run_action(plugin, payload, clock)
         raise ValueError(f"this version of the streamspace SDK cannot answer a call of the kind '{kind}'")
 
     def _load_module(self, deadline: float) -> Plugin:
@@ -98,6 +106,7 @@ class Runtime:
         registry.reset()
         self._take(plugin, settings, settings_version)
         self.run("on_load", clock, plugin.method("on_load"))
+        take_declared(plugin)
         self._is_ready = True
         return plugin
 
@@ -134,11 +143,34 @@ class Runtime:
         if command is None:
             raise _not_registered(CommandNotFoundError, "command", name, "streamspace.commands.register", "on_load")
         args = {} if payload.get("args") is None else payload["args"]
-        result = self.run(f"command {name}", clock, command["handler"], args, {"caller": payload.get("caller")})
+        context = {"caller": payload.get("caller")}
+        result = self.run(f"command {name}", clock, command["handler"], args, context, person=_username(payload.get("caller")))
         try:
             return json.loads(json.dumps(result))
         except (TypeError, ValueError) as cause:
             raise TypeError(f"the command '{name}' returned what JSON cannot hold: {cause}") from cause
+
+    def _run_endpoint(self, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
+        from .endpoint_call import answer_endpoint  # most calls are events
+
+        def run(hook: str, work: Callable[[], Any]) -> Any:
+            call = Call(hook, deadline=clock.hook_deadline, person=_username(payload["request"].get("user")))
+            return run_hook(call, self._folder, work)
+
+        return answer_endpoint(payload, run)
+
+    def _run_action(self, plugin: Plugin, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
+        """``handled`` tells what ran, None when there is nothing that could."""
+        key, action, caller = payload["handler_id"], payload["action"], payload.get("caller")
+        kept = actions.find(key)
+        handler = kept or plugin.method("on_notification_action")
+        if handler is None:
+            return {"handled": None}
+        pressed = {**action, "handler": actions.name_of(key)}
+        hook = f"action {action['label']}" if kept else "on_notification_action"
+        context = {"notification": payload["notification"], "user": caller}
+        result = self.run(hook, clock, handler, pressed, context, person=_username(caller))
+        return {"handled": "handler" if kept else "hook", "message": result if isinstance(result, str) else None}
 
     def _run_scheduled(self, plugin: Plugin, name: str, clock: Clock) -> None:
         task = plugin.scheduled_task(name)
@@ -147,11 +179,19 @@ class Runtime:
             raise _not_registered(NotFoundError, "scheduled task", name, "streamspace.schedule", where)
         self.run(f"schedule {name}", clock, task, {"name": name})
 
-    def run(self, hook: str, clock: Clock, method: Callable[..., Any] | None, *given: Any, event_id: Any = None) -> Any:
+    def run(
+        self,
+        hook: str,
+        clock: Clock,
+        method: Callable[..., Any] | None,
+        *given: Any,
+        event_id: Any = None,
+        person: str | None = None,
+    ) -> Any:
         """Runs author code; nothing when there is none."""
         if method is None:
             return None
-        call = Call(hook, event_id, clock.hook_deadline)
+        call = Call(hook, event_id, clock.hook_deadline, person)
         return run_hook(call, self._folder, lambda: call_with(method, given))
 
     def method(self, name: str) -> Callable[..., Any] | None:
@@ -183,10 +223,21 @@ class _Deliveries:
 
     def run(self, hook: str, event: dict[str, Any]) -> None:
         method = self._runtime.method(hook)
-        self._runtime.run(hook, self._clock, method, event["data"], event, event_id=event["id"])
+        self._runtime.run(hook, self._clock, method, event["data"], event, event_id=event["id"], person=_person_of(event))
 
     def is_time_short(self) -> bool:
         return self._clock.is_time_short()
+
+
+def _username(caller: dict[str, Any] | None) -> str | None:
+    return (caller or {}).get("username")
+
+
+def _person_of(event: dict[str, Any]) -> str | None:
+    """Whose session it is, or who the user is."""
+    data = event["data"]
+    field = "username" if event["type"].startswith("user.") else "user"
+    return data.get(field) if isinstance(data, dict) else None
 
 
 def _not_registered(error_class: type[StreamSpaceError], kind: str, name: str, method: str, where: str) -> StreamSpaceError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NotRequired, TypedDict
 
 SessionState = Literal["running", "hibernated", "terminated"]
@@ -89,8 +90,39 @@ class Template(TypedDict):
 
 
 class NotificationAction(TypedDict):
+    """A click calls ``handler(action, context)`` while its container lives, later ``on_notification_action``.
+
+    A text as ``handler`` is for ``on_notification_action`` to tell buttons apart.
+    """
+
     label: str
     url: NotRequired[str]
+    handler: NotRequired[Callable[..., Any] | str]
+
+
+class PressedAction(TypedDict):
+    """A handler's first argument, where it takes one."""
+
+    index: int
+    label: str
+    handler: str | None
+
+
+class ActionContext(TypedDict):
+    """A handler's second argument: the notification, and who pressed the button."""
+
+    notification: dict[str, Any]
+    user: Caller
+
+
+DialogType = Literal["info", "warning", "error", "confirm"]
+
+
+class DialogButton(TypedDict):
+    label: str
+    value: Any
+    variant: NotRequired[Literal["text", "outlined", "contained"]]
+    color: NotRequired[Literal["primary", "secondary", "error"]]
 
 
 class EmailAttachment(TypedDict):
@@ -113,10 +145,18 @@ class Event(TypedDict):
     settings_version: NotRequired[int]
 
 
-class Caller(TypedDict):
-    """Who runs a command."""
+class Caller(TypedDict, total=False):
+    """Who runs a command: a person, or another plugin."""
 
     username: str
+    plugin: str
+
+
+class EndpointUser(TypedDict):
+    """Who calls an endpoint."""
+
+    username: str
+    role: str
 
 
 class CommandContext(TypedDict):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from . import registry
 from .arguments import given, need
+from .awaitable import awaitable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
+    from typing import Any, Literal
+
+    from .types import DialogButton, DialogType
 
 
 def register_widget(
@@ -67,3 +70,22 @@ def register_settings_page(id: str, *, title: str, component: str, icon: str | N
         icon=icon,
     )
     registry.put("settingsPages", id, page)
+
+
+@awaitable
+def show_dialog(
+    *,
+    title: str,
+    message: str,
+    type: DialogType = "info",
+    buttons: Sequence[DialogButton] | None = None,
+    user: str | None = None,
+) -> Any:
+    """Asks a person and waits for the answer: the value of the button that they press, None when they close the dialog.
+
+    Asked is who the call runs for: who ran the command, pressed the button, called the endpoint; in a hook, whose session or
+    user it is. ``user`` asks somebody else. Raises DialogTimeoutError when the call must end before they answer.
+    """
+    from .dialogs import show_dialog as show  # few plugins ask anybody
+
+    return show(title, message, type, buttons, user)

@@ -24,17 +24,20 @@ ANYTHING = {
 
 # What each function's code asks of its environment. A setting that is not needed is a door that need not be there.
 TABLES = {
-    "APIHandler": {"ACCOUNTS", "SESSIONS", "MESSAGING", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
-    "Dispatcher": {"EVENTS", "RUNTIME"},
+    "APIHandler": {"ACCOUNTS", "SESSIONS", "MESSAGING", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS", "WEBHOOKS"},
+    "Dispatcher": {"EVENTS", "RUNTIME", "WEBHOOKS"},
     "SessionWorker": {"SESSIONS", "EVENTS"},
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
-    "Sweeper": {"JOBS"},
+    "Sweeper": {"JOBS", "WEBHOOKS"},
+    "WebhookFanout": {"WEBHOOKS"},
+    "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
+_WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
 SETTINGS = {
     "APIHandler": {"STATE_MACHINES", "PACKAGES_BUCKET", "SECRETS_KEY_ID", "SCHEDULER_ROLE_ARN", "MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY"}
-    | {"EMAIL_SENDER", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
-    "Dispatcher": {"SESSIONS_QUEUE_URL"},
+    | {"EMAIL_SENDER", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT", *_WEBHOOK_QUEUES},
+    "Dispatcher": {"SESSIONS_QUEUE_URL", "WEBHOOK_EVENTS_QUEUE_URL"},
     "SessionWorker": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
     | {"INGRESS_CLASS", "STORAGE_CLASS", "ENVIRONMENT"},
     "JobStep": {
@@ -47,7 +50,9 @@ SETTINGS = {
     }
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
-    "Sweeper": {"STATE_MACHINES"},
+    "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
+    "WebhookFanout": _WEBHOOK_QUEUES,
+    "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
 FUNCTIONS = list(TABLES)
 
@@ -224,7 +229,7 @@ def test_every_source_with_partial_failures_reports_them(resources):
     mappings = of_type(resources, "AWS::Lambda::EventSourceMapping")
     queues = {name: one["Properties"] for name, one in mappings.items() if "Queue" in json.dumps(one["Properties"]["EventSourceArn"])}
 
-    assert len(queues) == 3
+    assert len(queues) == 6
     assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for one in queues.values())
 
 

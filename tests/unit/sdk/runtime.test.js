@@ -47,6 +47,7 @@ test('load runs onLoad with the settings and answers what was registered, each t
       settingsPages: [],
       commands: [],
       schedules: [{ name: 'sweep', expression: 'rate(1 hour)' }],
+      endpoints: [],
     },
   });
 });

@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         status = answer.get("status", 200)
-        payload = answer["raw"].encode() if "raw" in answer else json.dumps(_envelope(answer, status)).encode()
+        payload = answer["raw"].encode() if answer.get("raw") is not None else json.dumps(_envelope(answer, status)).encode()
         self.send_response(status)
         for name, value in answer.get("headers", {}).items():
             self.send_header(name, value)

@@ -67,6 +67,7 @@ def test_load_runs_on_load_with_the_settings_and_answers_what_was_registered(plu
             "settingsPages": [],
             "commands": [],
             "schedules": [{"name": "sweep", "expression": "rate(1 hour)"}],
+            "endpoints": [],
         },
     }
 

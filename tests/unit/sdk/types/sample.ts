@@ -14,6 +14,21 @@ const plugin: streamspaceModule.Plugin = {
     streamspace.commands.register({ name: 'c', description: 'd', handler: async (args) => args.x });
     streamspace.schedule('rate(1 hour)', () => {});
     streamspace.schedule('sweep', 'rate(1 hour)', async ({ name }) => void name);
+    streamspace.api.registerEndpoint({
+      method: 'POST',
+      path: '/items/:id',
+      permissions: ['admin'],
+      handler: async (req, res) => {
+        const id: string = req.params.id;
+        const username: string | undefined = req.user?.username;
+        res.status(201).set('X-Id', id).json({ username, body: req.body, bytes: req.rawBody.length });
+      },
+    });
+    streamspace.api.registerEndpoint({ path: '/go', handler: (_req, res) => res.redirect(301, '/there') });
+    // @ts-expect-error an endpoint has a path
+    streamspace.api.registerEndpoint({ handler: () => 1 });
+    // @ts-expect-error what would be sent?
+    streamspace.api.registerEndpoint({ path: '/a', handler: 'sync' });
   },
 
   async onSessionCreated(session, event) {
@@ -21,6 +36,17 @@ const plugin: streamspaceModule.Plugin = {
     await streamspace.notify(session.user, { title: 'T', message: session.template, type: 'success' });
     await streamspace.notify.notifyAll({ title: 'T', message: 'M' });
     await streamspace.notifyAdmins({ title: 'T', message: 'M', timeout: 3000 });
+    await streamspace.notify(session.user, {
+      title: 'T',
+      message: 'M',
+      actions: [{ label: 'A', handler: () => {} }, { label: 'B', handler: (action, { user }) => `${user.username}: ${action.index}` }],
+    });
+    const confirmed: boolean = await streamspace.ui.showDialog({ title: 'T', message: 'M', type: 'confirm' });
+    void confirmed;
+    const listed = await streamspace.api.request<streamspaceModule.Session[]>('sessions', { query: { user: 'john' } });
+    void listed[0].id;
+    // @ts-expect-error no such kind of dialog
+    await streamspace.ui.showDialog({ title: 'T', message: 'M', type: 'question' });
     const sessions: streamspaceModule.Session[] = await streamspace.api.getSessions({ user: session.user, state: 'running' });
     const url: string | undefined = sessions[0].url;
     void url;
@@ -41,6 +67,10 @@ const plugin: streamspaceModule.Plugin = {
     await streamspace.notify('john', { message: 'M' });
     // @ts-expect-error a version cannot be set
     streamspace.version = '2.0.0';
+  },
+
+  onNotificationAction(action, { notification, user }) {
+    return `${user.username} pressed ${action.label} of ${notification.title}`;
   },
 
   onUserLogin(user) {

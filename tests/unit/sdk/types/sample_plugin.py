@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import streamspace
+from streamspace.endpoint_request import Request
+from streamspace.endpoint_response import Response
 from streamspace.errors import UserNotFoundError
-from streamspace.types import Event, Session, User
+from streamspace.types import ActionContext, Event, PressedAction, Session, User
 
 
 class Plugin:
@@ -21,6 +23,8 @@ class Plugin:
         streamspace.ui.register_widget("w", title="T", component="./w.jsx", position="sidebar")
         streamspace.commands.register(name="c", description="d", handler=self.count)
         streamspace.schedule("rate(1 hour)", self.sweep, name="sweep")
+        streamspace.api.register_endpoint(method="POST", path="/items/:id", handler=self.item, permissions=["admin"])
+        streamspace.api.register_endpoint(handler=self.item)  # type: ignore[call-arg]
         namespace: str = streamspace.config.namespace
         self.seen.append(namespace)
 
@@ -28,6 +32,10 @@ class Plugin:
         self.seen += [session["id"], event["type"]]
         streamspace.notify(session["user"], title="T", message=session["template"], type="success")
         streamspace.notify_admins(title="T", message="M", timeout=3000)
+        streamspace.notify("john", title="T", message="M", actions=[{"label": "A", "handler": self.sweep}])
+        if streamspace.ui.show_dialog(title="T", message="M", buttons=[{"label": "Yes", "value": True}]):
+            streamspace.api.request("sessions", query={"user": "john"})
+        streamspace.ui.show_dialog(title="T", message="M", type="question")  # type: ignore[arg-type]
         sessions: list[Session] = streamspace.api.get_sessions(user=session["user"], state="running")
         url: str | None = sessions[0].get("url")
         try:
@@ -44,6 +52,13 @@ class Plugin:
         session["owner"]  # type: ignore[typeddict-item]
         streamspace.notify("john", message="M")  # type: ignore[call-arg]
         streamspace.api.get_sesion("x")  # type: ignore[attr-defined]
+
+    def item(self, req: Request, res: Response) -> Response:
+        user = req.user
+        return res.status(201).set("X-Id", req.params["id"]).json({"by": user and user["username"], "size": len(req.raw_body)})
+
+    def on_notification_action(self, action: PressedAction, context: ActionContext) -> str:
+        return f"{context['user'].get('username')} pressed {action['label']}"
 
     def count(self, args: dict[str, Any]) -> int:
         return len(self.seen)
