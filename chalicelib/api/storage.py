@@ -51,10 +51,10 @@ def begin_upload(request: Request) -> Reply:
     return Reply({"upload_id": upload_id, "url": url}, status=201)
 
 
-# For each 49 values: what is there, and their removal.
+# For each 99 values: what is there, and their removal.
 @routes.delete("/storage", scope="storage", plugin_only=True, aws_calls=1000)
 def clear(request: Request) -> Reply:
-    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 20 s: ask again for the rest."""
+    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest."""
     if request.path.endswith("/"):
         # Somebody meant to delete one key, and its name was empty.
         raise ValidationError({"key": ["Must not be empty; DELETE /storage, without a slash at its end, removes everything"]})

@@ -39,8 +39,11 @@ def read(slug: str, object_id: str) -> bytes | None:
     s3 = aws.client("s3")
     try:
         content: bytes = s3.get_object(Bucket=_bucket(), Key=_path(slug, object_id))["Body"].read()
-    except s3.exceptions.NoSuchKey:
-        return None
+    except s3.exceptions.ClientError as error:
+        # S3 says AccessDenied of a missing object to whoever may not list the bucket, as the API may not.
+        if aws.error_code(error) in ("NoSuchKey", "AccessDenied"):
+            return None
+        raise
     return content
 
 

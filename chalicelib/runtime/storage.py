@@ -27,8 +27,8 @@ LARGEST_INLINE_BYTES = 400_000
 LARGEST_VALUE_BYTES = 5 * 1024 * 1024
 LONGEST_KEY_BYTES = 512
 _PAGE = 1000
-# A transaction takes 100 writes; of those, one is the counter's, and a large value takes two. And it takes 4 MB.
-_AT_ONCE = 49
+# A transaction takes 100 writes, of which one is the counter's, and 4 MB.
+_WRITES_AT_ONCE = 99
 _BYTES_AT_ONCE = 3_000_000
 _READ_AGAIN = 3
 _UNBOUNDED = Allowance(0, 0, 2**62, 2**62)
@@ -134,7 +134,7 @@ def is_empty(slug: str) -> bool:
     return not _page(slug, "", None, 1)[0]
 
 
-def clear(slug: str, patience_s: float = 20.0) -> tuple[int, bool]:
+def clear(slug: str, patience_s: float = 8.0) -> tuple[int, bool]:
     """Remove everything that is there now; how many values went, and whether that was all of them in the time.
 
     Safe to repeat, and to run while the plugin writes: each value goes whole, with its object and its part of the count. What is written
@@ -169,7 +169,7 @@ def load(slug: str, entries: Iterable[tuple[str, bytes]]) -> int:
     batch: list[tuple[str, bytes]] = []
     count = size = 0
     for key, text in entries:
-        if len(batch) == _AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
+        if 2 * len(batch) + 2 > _WRITES_AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
             _load(slug, batch)
             batch, size = [], 0
         batch.append((key, text))
@@ -226,9 +226,23 @@ def _delete(slug: str, place: tuple[str, str]) -> None:
 
 @retried
 def _clear_page(slug: str, start: Any) -> tuple[int, Any]:
-    rows, following = _page(slug, "", start, _AT_ONCE)
-    _drop(slug, rows)
-    return len(rows), following
+    rows, following = _page(slug, "", start, _WRITES_AT_ONCE)
+    fitting = _fitting(rows)
+    if len(fitting) < len(rows):
+        following = {"pk": {"S": fitting[-1].pk}, "sk": {"S": fitting[-1].sk}}
+    _drop(slug, fitting)
+    return len(fitting), following
+
+
+def _fitting(rows: list[RuntimeRow]) -> list[RuntimeRow]:
+    """Those of the first rows that one transaction can remove; a large value takes a claim as well."""
+    writes = size = 0
+    for position, row in enumerate(rows):
+        writes += 2 if row.object_id else 1
+        size += 0 if row.object_id else int(row.size_bytes or 0)
+        if position and (writes > _WRITES_AT_ONCE or size > _BYTES_AT_ONCE):
+            return rows[:position]
+    return rows
 
 
 def _drop(slug: str, rows: list[RuntimeRow]) -> None:

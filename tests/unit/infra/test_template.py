@@ -29,7 +29,7 @@ TABLES = {
     "SessionWorker": {"SESSIONS", "EVENTS"},
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
-    "Sweeper": {"JOBS", "WEBHOOKS"},
+    "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
     "WebhookFanout": {"WEBHOOKS"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
@@ -50,7 +50,7 @@ SETTINGS = {
     }
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
-    "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
+    "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }

@@ -101,6 +101,45 @@ def test_all_pages_of_keys_are_read(streamspace: ModuleType, platform: FakePlatf
     ]
 
 
+def test_a_large_value_is_sent_to_an_address_of_its_own_and_read_from_the_one_that_the_answer_names(
+    streamspace: ModuleType, platform: FakePlatform
+) -> None:
+    value = ['é"\\', "x" * 500_000]
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    platform.script += [
+        {"status": 201, "data": {"upload_id": "obj_1", "url": f"{platform.url}/place?signed"}},
+        {"status": 503},
+        {"status": 200},
+        {"data": None},
+        {"status": 303, "data": None, "links": {"value": f"{platform.url}/place?read"}},
+        {"raw": text},
+    ]
+
+    streamspace.storage.set("k", value)
+    assert streamspace.storage.get("k") == value
+
+    begun, _, sent, put, _, read = platform.requests
+    assert (begun["line"], begun["body"]) == ("POST /api/v1/storage", {"size_bytes": len(text.encode())})
+    assert (sent["line"], sent["body"], sent["headers"].get("authorization")) == ("PUT /place?signed", value, None)
+    assert (put["line"], put["body"]) == ("PUT /api/v1/storage/k", {"upload_id": "obj_1"})
+    assert (read["line"], read["headers"].get("authorization")) == ("GET /place?read", None)
+
+
+def test_a_large_value_whose_address_does_not_take_it_is_an_error_that_says_so(streamspace: ModuleType, platform: FakePlatform) -> None:
+    platform.script += [{"status": 201, "data": {"upload_id": "obj_1", "url": f"{platform.url}/place"}}, {"status": 403}]
+
+    with pytest.raises(streamspace.errors.PlatformUnreachableError, match=r"storage\.set.*403"):
+        streamspace.storage.set("k", "x" * 500_000)
+
+
+def test_clearing_goes_on_until_the_platform_is_done(streamspace: ModuleType, platform: FakePlatform) -> None:
+    platform.script += [{"data": {"removed": 9, "is_complete": False}}, {"data": {"removed": 1, "is_complete": True}}]
+
+    streamspace.storage.clear()
+
+    assert [request["line"] for request in platform.requests] == ["DELETE /api/v1/storage"] * 2
+
+
 def test_version_and_config_are_the_platforms(streamspace: ModuleType) -> None:
     assert streamspace.version == "1.0.0"
     assert streamspace.config.namespace == "streamspace"
