@@ -37,7 +37,7 @@ _UPLOAD = {
 
 @routes.get("/storage", scope="storage", plugin_only=True, query={"prefix": {"type": "string"}, "cursor": {"type": "string"}}, aws_calls=2)
 def list_keys(request: Request) -> Reply:
-    """Up to a thousand keys; ``meta.next_cursor`` leads on."""
+    """Up to 5,000 keys; ``meta.next_cursor`` leads on."""
     keys, cursor = runtime.storage.keys(request.caller.id, request.query["prefix"] or "", request.query["cursor"])
     return Reply(keys, meta={"next_cursor": cursor})
 
@@ -51,7 +51,7 @@ def begin_upload(request: Request) -> Reply:
     return Reply({"upload_id": upload_id, "url": url}, status=201)
 
 
-# For each 99 values: what is there, and their removal.
+# For each 99 values their removal; for each 5,000, or megabyte, what is there.
 @routes.delete("/storage", scope="storage", plugin_only=True, aws_calls=1000)
 def clear(request: Request) -> Reply:
     """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import strict_json
-from chalicelib.core.errors import ServiceUnavailable, ValidationError
+from chalicelib.core.errors import ConcurrentChange, ServiceUnavailable, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import first_page
 from chalicelib.events import retried, unit_of_work
@@ -26,7 +26,8 @@ from chalicelib.runtime.usage import Allowance, Change
 LARGEST_INLINE_BYTES = 400_000
 LARGEST_VALUE_BYTES = 5 * 1024 * 1024
 LONGEST_KEY_BYTES = 512
-_PAGE = 1000
+# Fewer where values are in the rows: DynamoDB ends a page at 1 MB. Keys of that many bytes fit into an answer, whatever they are made of.
+_PAGE = 5000
 # A transaction takes 100 writes, of which one is the counter's, and 4 MB.
 _WRITES_AT_ONCE = 99
 _BYTES_AT_ONCE = 3_000_000
@@ -113,11 +114,11 @@ def put_uploaded(slug: str, key: str, upload_id: str) -> None:
 
 def delete(slug: str, key: str) -> None:
     """Nothing there is fine."""
-    _delete(slug, _place(slug, key))
+    _drop_as_it_is(slug, [_place(slug, key)])
 
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
-    """Up to a thousand keys, in order of their UTF-8 bytes, and the cursor of the next page. Keys that are there from the first page to the
+    """Up to 5,000 keys, in order of their UTF-8 bytes, and the cursor of the next page. Keys that are there from the first page to the
     last are in it, whatever is written meanwhile. Key condition: pk, sk begins with prefix; one Query."""
     if len(prefix.encode()) > LONGEST_KEY_BYTES:
         # No key begins like that, and DynamoDB would refuse to look.
@@ -143,12 +144,13 @@ def clear(slug: str, patience_s: float = 8.0) -> tuple[int, bool]:
     deadline = time.monotonic() + patience_s
     count, after = 0, None
     while True:
-        removed, after = _clear_page(slug, after)
-        count += removed
+        rows, after = _page(slug, "", after, _PAGE)
+        for part in _parts(rows):
+            if time.monotonic() > deadline:
+                return count, False
+            count += _drop(slug, part)
         if after is None:
             return count, True
-        if time.monotonic() > deadline:
-            return count, False
 
 
 def everything(slug: str) -> Iterator[tuple[str, bytes]]:
@@ -219,34 +221,39 @@ def _keep(slug: str, key: str, text_bytes: int, *, value: str | None = None, obj
             objects.let_go(work, slug, before.object_id)
 
 
-@retried
-def _delete(slug: str, place: tuple[str, str]) -> None:
-    _drop(slug, list(usage.read(slug, [place])[1].values()))
-
-
-@retried
-def _clear_page(slug: str, start: Any) -> tuple[int, Any]:
-    rows, following = _page(slug, "", start, _WRITES_AT_ONCE)
-    fitting = _fitting(rows)
-    if len(fitting) < len(rows):
-        following = {"pk": {"S": fitting[-1].pk}, "sk": {"S": fitting[-1].sk}}
-    _drop(slug, fitting)
-    return len(fitting), following
-
-
-def _fitting(rows: list[RuntimeRow]) -> list[RuntimeRow]:
-    """Those of the first rows that one transaction can remove; a large value takes a claim as well."""
+def _parts(rows: list[RuntimeRow]) -> Iterator[list[RuntimeRow]]:
+    """Cut into what one transaction can remove; a large value takes a claim as well."""
+    part: list[RuntimeRow] = []
     writes = size = 0
-    for position, row in enumerate(rows):
-        writes += 2 if row.object_id else 1
-        size += 0 if row.object_id else int(row.size_bytes or 0)
-        if position and (writes > _WRITES_AT_ONCE or size > _BYTES_AT_ONCE):
-            return rows[:position]
-    return rows
+    for row in rows:
+        more_writes, more_bytes = (2, 0) if row.object_id else (1, int(row.size_bytes or 0))
+        if part and (writes + more_writes > _WRITES_AT_ONCE or size + more_bytes > _BYTES_AT_ONCE):
+            yield part
+            part, writes, size = [], 0, 0
+        part.append(row)
+        writes, size = writes + more_writes, size + more_bytes
+    if part:
+        yield part
 
 
-def _drop(slug: str, rows: list[RuntimeRow]) -> None:
-    """All of them or, where one was changed since it was read, none (ConcurrentChange)."""
+def _drop(slug: str, rows: list[RuntimeRow]) -> int:
+    """Remove the rows, all at once; how many there still were. What was changed since it was read is read again."""
+    try:
+        _drop_as_read(slug, rows)
+    except ConcurrentChange:
+        return _drop_as_it_is(slug, [(row.pk, row.sk) for row in rows])
+    return len(rows)
+
+
+@retried
+def _drop_as_it_is(slug: str, places: list[tuple[str, str]]) -> int:
+    rows = list(usage.read(slug, places)[1].values())
+    for part in _parts(rows):
+        _drop_as_read(slug, part)
+    return len(rows)
+
+
+def _drop_as_read(slug: str, rows: list[RuntimeRow]) -> None:
     with unit_of_work() as work:
         change = Change()
         for row in rows:
