@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import strict_json
+from chalicelib.core import strict_json, uploads
 from chalicelib.core.errors import ConcurrentChange, ServiceUnavailable, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import first_page
@@ -71,45 +71,22 @@ def find(slug: str, key: str) -> Stored | None:
 
 def put(slug: str, key: str, value: Any) -> None:
     """The last of two concurrent writers wins, whole. Raises ValueTooLarge, StorageQuotaExceeded."""
-    text = _encoded(value)
-    _refuse_large(len(text))
-    if len(text) <= LARGEST_INLINE_BYTES:
-        _keep(slug, key, len(text), value=text.decode())
-        return
-    _refuse_beyond_quota(slug, key, len(text))
-    object_id = objects.claim(slug, len(text))
-    objects.write(slug, object_id, text)
-    _keep(slug, key, len(text), object_id=object_id)
-
-
-def begin_upload(slug: str, size_bytes: int) -> tuple[str, str]:
-    """An id, and the address that takes a value of so many bytes: for what is too large for a request. :func:`put_uploaded` makes it a
-    value.
-
-    Raises ValueTooLarge, StorageQuotaExceeded (for what could not be kept even in the place of another value).
-    """
-    _refuse_large(size_bytes)
-    allowance, _ = usage.read(slug)
-    if size_bytes > allowance.allowed_bytes:
-        allowance.refuse_beyond(Change(bytes=size_bytes))
-    object_id = objects.claim(slug, size_bytes)
-    return object_id, objects.link_to_write(slug, object_id, size_bytes)
+    _put(slug, key, _encoded(value))
 
 
 def put_uploaded(slug: str, key: str, upload_id: str) -> None:
-    """Make what was uploaded the key's value; doing so twice is doing it once.
+    """Make what was uploaded (``core.uploads``) the key's value.
 
-    Raises ValidationError (nothing there, too late, or not JSON), ValueTooLarge, StorageQuotaExceeded.
+    Raises ValidationError (nothing there, or not JSON), ValueTooLarge, StorageQuotaExceeded.
     """
-    text = objects.read(slug, upload_id)
+    text = uploads.read(slug, upload_id)
     if text is None:
-        raise _no_upload()
-    _refuse_large(len(text))
+        raise ValidationError({"upload_id": ["Nothing was uploaded under this id; begin anew with POST /uploads"]})
     try:
         strict_json.read(text)
     except ValueError as error:
         raise ValidationError({"upload_id": [f"What was uploaded is not valid JSON: {error}"]}) from error
-    _keep(slug, key, len(text), object_id=upload_id)
+    _put(slug, key, text)
 
 
 def delete(slug: str, key: str) -> None:
@@ -190,26 +167,36 @@ def _load(slug: str, batch: list[tuple[str, bytes]]) -> None:
             if len(text) <= LARGEST_INLINE_BYTES:
                 row.value = text.decode()
             else:
-                row.object_id = objects.claim(slug, len(text))
-                objects.write(slug, row.object_id, text)
+                row.object_id = objects.make(slug, text)
                 objects.point_at(work, slug, row.object_id)
             work.create(row)
             change += Change(size, 1)
         usage.count(work, slug, change, _UNBOUNDED)
 
 
-@retried
-def _keep(slug: str, key: str, text_bytes: int, *, value: str | None = None, object_id: str | None = None) -> None:
+def _put(slug: str, key: str, text: bytes) -> None:
+    if len(text) > LARGEST_VALUE_BYTES:
+        raise ValueTooLarge(
+            f"The value has {len(text)} bytes; at most {LARGEST_VALUE_BYTES} can be stored",
+            size_bytes=len(text),
+            limit_bytes=LARGEST_VALUE_BYTES,
+        )
+    size = _size(key, len(text))
+    if len(text) <= LARGEST_INLINE_BYTES:
+        _keep(slug, key, size, value=text.decode())
+        return
+    # Before the object is made; the transaction has the last word.
     place = _place(slug, key)
-    claim = objects.key(slug, object_id) if object_id else None
-    allowance, rows = usage.read(slug, [place, claim] if claim else [place])
+    allowance, rows = usage.read(slug, [place])
+    allowance.refuse_beyond(usage.change_of(rows.get(place), size))
+    _keep(slug, key, size, object_id=objects.make(slug, text))
+
+
+@retried
+def _keep(slug: str, key: str, size: int, *, value: str | None = None, object_id: str | None = None) -> None:
+    place = _place(slug, key)
+    allowance, rows = usage.read(slug, [place])
     before = rows.get(place)
-    if claim and not objects.is_claim(rows.get(claim)):
-        if before is not None and before.object_id == object_id:
-            # This very write was here before, and its answer was lost.
-            return
-        raise _no_upload()
-    size = _size(key, text_bytes)
     change = usage.change_of(before, size)
     allowance.refuse_beyond(change)
     with unit_of_work() as work:
@@ -274,26 +261,6 @@ def _page(slug: str, prefix: str, start: Any, limit: int) -> tuple[list[RuntimeR
         consistent_read=True,
     )
     return first_page(found)
-
-
-def _refuse_beyond_quota(slug: str, key: str, text_bytes: int) -> None:
-    """Before the object is made: the transaction has the last word."""
-    place = _place(slug, key)
-    allowance, rows = usage.read(slug, [place])
-    allowance.refuse_beyond(usage.change_of(rows.get(place), _size(key, text_bytes)))
-
-
-def _refuse_large(size_bytes: int) -> None:
-    if size_bytes > LARGEST_VALUE_BYTES:
-        raise ValueTooLarge(
-            f"The value has {size_bytes} bytes; at most {LARGEST_VALUE_BYTES} can be stored",
-            size_bytes=size_bytes,
-            limit_bytes=LARGEST_VALUE_BYTES,
-        )
-
-
-def _no_upload() -> ValidationError:
-    return ValidationError({"upload_id": ["Nothing was uploaded under this id, or too long ago; begin anew with POST /storage"]})
 
 
 def _encoded(value: Any) -> bytes:

@@ -35,17 +35,15 @@ def set(key: str, value: Any) -> None:
 def _received(address: str) -> Any:
     import json
 
-    from .transfers import receive
+    from .downloads import download_bytes
 
-    return json.loads(receive("storage.get", address))
+    return json.loads(download_bytes("storage.get", address))
 
 
 def _uploaded(text: bytes) -> str:
-    from .transfers import send
+    from .uploads import upload_bytes
 
-    begun = request("storage.set", "POST", "storage", body={"size_bytes": len(text)})
-    send("storage.set", begun["url"], text)
-    return str(begun["upload_id"])
+    return upload_bytes("storage.set", text)
 
 
 @awaitable
