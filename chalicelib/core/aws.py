@@ -31,6 +31,8 @@ def client(service: str) -> Any:
         config=Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_OF_S.get(service, _READ_TIMEOUT_S),
+            # Links to objects must hold everywhere and bind the length: version 2's, S3's default for them, do neither.
+            signature_version="s3v4" if service == "s3" else None,
             retries={"mode": "standard", "total_max_attempts": 1 if service == "lambda" else _ATTEMPTS},
         ),
     )
