@@ -27,6 +27,7 @@ RESOURCES = {
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "templates": ("templates",),
+    "updates": ("admin",),
     "users": ("users",),
     "webhooks": ("admin",),
 }

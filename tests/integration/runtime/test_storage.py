@@ -198,7 +198,9 @@ def test_an_upload_becomes_the_keys_value_once(bucket):
     assert requests.get(objects.link_to_read("keeper", upload_id), timeout=5).content == text
 
 
-@pytest.mark.parametrize(("content", "sentence"), [(None, "Nothing was uploaded"), (b'{"a":', "not valid JSON"), (b"NaN", "not valid JSON")])
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(None, "Nothing was uploaded"), (b'{"a":', "not valid JSON"), (b"NaN", "not valid JSON")]
+)
 def test_an_upload_that_is_none_is_refused_and_goes_with_the_sweep(bucket, content, sentence):
     upload_id, url = storage.begin_upload("keeper", 3)
     if content is not None:

@@ -31,6 +31,7 @@ TABLES = {
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "Sweeper": {"JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
+    "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
@@ -52,6 +53,7 @@ SETTINGS = {
     "DeadLetters": set(),
     "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
+    "UpdateCheck": {"MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY", "ENVIRONMENT"},
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
 FUNCTIONS = list(TABLES)
