@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import jobs, plugins
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.views import jobs as views
+from chalicelib.core.errors import StreamSpaceError
 from chalicelib.jobs import Job
 
 routes = Routes()
@@ -109,7 +110,7 @@ def _answer(
     request: Request,
     job: Job,
     done: str,
-    failure: type[jobs.InstallationFailed] | type[jobs.UninstallationFailed] | type[jobs.UpdateFailed],
+    failure: type[StreamSpaceError],
 ) -> Reply:
     wants_no_wait = "respond-async" in (request.header("prefer") or "")
     if not wants_no_wait:
