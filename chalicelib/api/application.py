@@ -16,7 +16,7 @@ from chalicelib.api.routing import BASE_PATH, path_of
 RESOURCES = {
     "auth": ("auth",),
     "commands": ("commands", "ui"),
-    "email": ("email",),
+    "email": ("admin", "email"),
     "lifecycle": ("admin",),
     "limits": ("admin",),
     "marketplace": ("admin",),
@@ -28,6 +28,7 @@ RESOURCES = {
     "storage": ("storage",),
     "templates": ("templates",),
     "updates": ("admin",),
+    "uploads": ("uploads",),
     "users": ("users",),
     "webhooks": ("admin",),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import plugins, runtime
+from chalicelib import messaging, plugins, runtime
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, backups
 from chalicelib.jobs.records import Job
@@ -44,7 +44,7 @@ def remove_data(job: Job) -> dict[str, Any]:
     runtime.holdings.forget(job.slug, keep_data=keep_data)
     if not keep_data:
         plugins.forget_settings(job.slug)
-    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/"):
+    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):
         artifacts.delete_all(prefix)
     return {"data_removed": not keep_data}
 

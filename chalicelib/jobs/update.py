@@ -13,7 +13,7 @@ import base64
 import binascii
 from typing import Any
 
-from chalicelib import marketplace, plugins, runtime
+from chalicelib import marketplace, messaging, plugins, runtime
 from chalicelib.core import config, ids, versions
 from chalicelib.core.errors import ConcurrentChange, ValidationError
 from chalicelib.jobs import artifacts, backups, install
@@ -87,11 +87,12 @@ def unpack(job: Job) -> None:
     """The code only: what is published changes when the version does. Raises ConcurrentChange where the plan speaks of another version."""
     if plugins.get(job.slug).version != job.request["from_version"]:
         raise ConcurrentChange()
-    artifacts.put(artifacts.code_key(job.slug, job.request["version"]), plugins.code_bundle(_new_package(job)))
+    _keep_code(job, _new_package(job))
 
 
 def discard_code(job: Job) -> None:
     artifacts.delete(artifacts.code_key(job.slug, job.request["version"]))
+    messaging.templates.forget(job.slug, job.request["version"])
 
 
 def pause(job: Job) -> None:
@@ -123,7 +124,7 @@ def switch_code_back(job: Job) -> None:
     archive = backups.package_of(_backup_key(job))
     package = plugins.read_package(archive)
     artifacts.put(artifacts.package_key(job.slug, package.manifest.version), archive)
-    artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.code_bundle(package))
+    _keep_code(job, package)
     _put_in_place(job, package)
 
 
@@ -151,6 +152,7 @@ def conclude(job: Job) -> dict[str, Any]:
     before = job.request["from_version"]
     artifacts.delete(artifacts.package_key(job.slug, before))
     artifacts.delete(artifacts.code_key(job.slug, before))
+    messaging.templates.forget(job.slug, before)
     if job.request["source"] == "upload":
         artifacts.delete(job.request["upload_key"])
     return {
@@ -162,6 +164,13 @@ def conclude(job: Job) -> dict[str, Any]:
         "dependencies_installed": job.made["dependencies"]["installed"],
         "status": plugins.get(job.slug).status,
     }
+
+
+def _keep_code(job: Job, package: Package) -> None:
+    """What belongs to one version, under its name: nothing uses it until the plugin is that version."""
+    version = package.manifest.version
+    artifacts.put(artifacts.code_key(job.slug, version), plugins.code_bundle(package))
+    messaging.templates.keep(job.slug, version, messaging.templates.sources_in(package.files))
 
 
 def _put_in_place(job: Job, package: Package) -> None:
