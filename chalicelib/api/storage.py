@@ -1,7 +1,7 @@
 """The calling plugin's own storage. Source: Plugin API, Storage API.
 
 Lambda takes requests and gives answers of 6 MB, in which the body is a JSON text inside JSON: a value of 5 MB may not fit. Such a value is
-sent to an address that ``POST storage`` gives, and read from the address that a 303 names. The SDKs do so by themselves.
+sent to an address that ``POST uploads`` gives, and read from the address that a 303 names. The SDKs do so by themselves.
 """
 
 from __future__ import annotations
@@ -21,40 +21,25 @@ _VALUE = {
     "type": "object",
     "properties": {
         "value": {},
-        "upload_id": {"type": "string", "pattern": "^obj_[0-9a-z]{20}$", "description": "Must be an id of POST /storage"},
+        "upload_id": {"type": "string", "maxLength": 100, "description": "Of POST uploads"},
     },
     "oneOf": [{"required": ["value"]}, {"required": ["upload_id"]}],
     "description": "Must have either the value, or the upload_id of one that was uploaded",
-    "additionalProperties": False,
-}
-_UPLOAD = {
-    "type": "object",
-    "properties": {"size_bytes": {"type": "integer", "minimum": 1}},
-    "required": ["size_bytes"],
     "additionalProperties": False,
 }
 
 
 @routes.get("/storage", scope="storage", plugin_only=True, query={"prefix": {"type": "string"}, "cursor": {"type": "string"}}, aws_calls=2)
 def list_keys(request: Request) -> Reply:
-    """Up to a thousand keys; ``meta.next_cursor`` leads on."""
+    """Up to 5,000 keys; ``meta.next_cursor`` leads on."""
     keys, cursor = runtime.storage.keys(request.caller.id, request.query["prefix"] or "", request.query["cursor"])
     return Reply(keys, meta={"next_cursor": cursor})
 
 
-# Token; size, usage and limits.
-@routes.post("/storage", scope="storage", plugin_only=True, body=_UPLOAD, aws_calls=3)
-def begin_upload(request: Request) -> Reply:
-    """An address that takes a large value by PUT, for two minutes; ``PUT storage/{key} {upload_id}`` then makes it a key's value.
-    413 VALUE_TOO_LARGE, 403 STORAGE_QUOTA_EXCEEDED."""
-    upload_id, url = runtime.storage.begin_upload(request.caller.id, request.body["size_bytes"])
-    return Reply({"upload_id": upload_id, "url": url}, status=201)
-
-
-# For each 49 values: what is there, and their removal.
+# For each 99 values their removal; for each 5,000, or megabyte, what is there.
 @routes.delete("/storage", scope="storage", plugin_only=True, aws_calls=1000)
 def clear(request: Request) -> Reply:
-    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 20 s: ask again for the rest."""
+    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest."""
     if request.path.endswith("/"):
         # Somebody meant to delete one key, and its name was empty.
         raise ValidationError({"key": ["Must not be empty; DELETE /storage, without a slash at its end, removes everything"]})
@@ -76,8 +61,8 @@ def get_value(request: Request, key: str) -> Reply:
     return Reply(value)
 
 
-# Token; sizes, usage and limits; the transaction. A large value: sizes before, claim, object.
-@routes.put("/storage/{key+}", scope="storage", plugin_only=True, body=_VALUE, body_limit=_LARGEST_MESSAGE, aws_calls=6)
+# Token; sizes, usage and limits; the transaction. A large value: the upload, sizes before, claim, object.
+@routes.put("/storage/{key+}", scope="storage", plugin_only=True, body=_VALUE, body_limit=_LARGEST_MESSAGE, aws_calls=7)
 def put_value(request: Request, key: str) -> Reply:
     """413 VALUE_TOO_LARGE, 403 STORAGE_QUOTA_EXCEEDED."""
     if "upload_id" in request.body:

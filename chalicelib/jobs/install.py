@@ -204,7 +204,7 @@ def switch_on(job: Job) -> dict[str, Any]:
     plugin = plugins.get(job.slug)
     if job.request["activate"] and plugin.status != "active":
         plugin = plugins.switch_on(plugin, job.actor)
-    return {"plugin": {**plugin.summary(), "status": plugin.status}}
+    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": list(plugin.manifest.notes)}
 
 
 def switch_off(job: Job) -> None:
@@ -223,6 +223,7 @@ def conclude(job: Job) -> dict[str, Any]:
             "migrations_run": 0,
             "permissions_registered": job.made["registering"].get("permissions", 0),
             "assets_published": bool(job.made["extracting"]["assets"]),
+            "notes": job.made["activating"]["notes"],
         },
     }
 

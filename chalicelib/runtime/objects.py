@@ -15,23 +15,20 @@ from chalicelib.core.tables import condition_failed
 from chalicelib.events import UnitOfWork
 from chalicelib.runtime.models import RuntimeRow
 
-# A link works for so long; a claim lives longer, so that nobody writes or reads an object that is about to go.
-LINK_S = 120
+# A link works for so long; a claim lives longer, so that nobody reads an object that is about to go.
+_LINK_S = 120
 _CLAIM_S = 600
 _UNREFERENCED = "UNREFERENCED-OBJECTS"
 _SWEPT_AT_ONCE = 500
 _DOOMED = "doomed"
 
 
-def claim(slug: str, size_bytes: int) -> str:
-    """The id of an object that is about to be made. One PutItem."""
+def make(slug: str, content: bytes) -> str:
+    """The id of a new object, which a transaction must point at within ten minutes. One PutItem and one PutObject."""
     object_id = ids.text("obj")
-    _claim(slug, object_id, size_bytes).save()
-    return object_id
-
-
-def write(slug: str, object_id: str, content: bytes) -> None:
+    _claim(slug, object_id).save()
     aws.client("s3").put_object(Bucket=_bucket(), Key=_path(slug, object_id), Body=content, ContentType="application/json")
+    return object_id
 
 
 def read(slug: str, object_id: str) -> bytes | None:
@@ -46,27 +43,20 @@ def read(slug: str, object_id: str) -> bytes | None:
 
 def link_to_read(slug: str, object_id: str) -> str:
     """An address that gives the object's bytes to whoever asks within two minutes."""
-    return _link("get_object", Key=_path(slug, object_id))
-
-
-def link_to_write(slug: str, object_id: str, size_bytes: int) -> str:
-    """An address that takes exactly so many bytes by PUT, within two minutes."""
-    return _link("put_object", Key=_path(slug, object_id), ContentLength=size_bytes)
+    link: str = aws.client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": _bucket(), "Key": _path(slug, object_id)}, ExpiresIn=_LINK_S
+    )
+    return link
 
 
 def point_at(work: UnitOfWork, slug: str, object_id: str) -> None:
     """Take the claim away with the transaction that points at the object. The transaction fails where the claim is gone."""
-    work.delete(RuntimeRow(*key(slug, object_id)), RuntimeRow.pk.exists() & RuntimeRow.body.does_not_exist())
+    work.delete(RuntimeRow(*_key(slug, object_id)), RuntimeRow.pk.exists() & RuntimeRow.body.does_not_exist())
 
 
 def let_go(work: UnitOfWork, slug: str, object_id: str) -> None:
     """With the transaction that stops pointing at the object."""
-    work.save(_claim(slug, object_id, 0))
-
-
-def is_claim(row: RuntimeRow | None) -> bool:
-    """Whether what was read at :func:`key` still keeps its object from being removed."""
-    return row is not None and row.body is None
+    work.save(_claim(slug, object_id))
 
 
 def sweep() -> int:
@@ -86,13 +76,8 @@ def delete_all(slug: str) -> None:
         if keys:
             s3.delete_objects(Bucket=_bucket(), Delete={"Objects": keys, "Quiet": True})
     with RuntimeRow.batch_write() as batch:
-        for row in RuntimeRow.query(key(slug, "")[0], consistent_read=True):
+        for row in RuntimeRow.query(_key(slug, "")[0], consistent_read=True):
             batch.delete(row)
-
-
-def key(slug: str, object_id: str) -> tuple[str, str]:
-    """Where the claim on an object is kept."""
-    return f"OBJECTS#{slug}", object_id
 
 
 def _remove(row: RuntimeRow) -> None:
@@ -107,14 +92,13 @@ def _remove(row: RuntimeRow) -> None:
     row.delete()
 
 
-def _claim(slug: str, object_id: str, size_bytes: int) -> RuntimeRow:
+def _claim(slug: str, object_id: str) -> RuntimeRow:
     due = f"{int(clock.timestamp()) + _CLAIM_S:012d}#{slug}#{object_id}"
-    return RuntimeRow(*key(slug, object_id), size_bytes=size_bytes, gsi1pk=_UNREFERENCED, gsi1sk=due)
+    return RuntimeRow(*_key(slug, object_id), gsi1pk=_UNREFERENCED, gsi1sk=due)
 
 
-def _link(operation: str, **parameters: object) -> str:
-    link: str = aws.client("s3").generate_presigned_url(operation, Params={"Bucket": _bucket(), **parameters}, ExpiresIn=LINK_S)
-    return link
+def _key(slug: str, object_id: str) -> tuple[str, str]:
+    return f"OBJECTS#{slug}", object_id
 
 
 def _path(slug: str, object_id: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import strict_json
-from chalicelib.core.errors import ServiceUnavailable, ValidationError
+from chalicelib.core import strict_json, uploads
+from chalicelib.core.errors import ConcurrentChange, ServiceUnavailable, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import first_page
 from chalicelib.events import retried, unit_of_work
@@ -26,9 +26,10 @@ from chalicelib.runtime.usage import Allowance, Change
 LARGEST_INLINE_BYTES = 400_000
 LARGEST_VALUE_BYTES = 5 * 1024 * 1024
 LONGEST_KEY_BYTES = 512
-_PAGE = 1000
-# A transaction takes 100 writes; of those, one is the counter's, and a large value takes two. And it takes 4 MB.
-_AT_ONCE = 49
+# Fewer where values are in the rows: DynamoDB ends a page at 1 MB. Keys of that many bytes fit into an answer, whatever they are made of.
+_PAGE = 5000
+# A transaction takes 100 writes, of which one is the counter's, and 4 MB.
+_WRITES_AT_ONCE = 99
 _BYTES_AT_ONCE = 3_000_000
 _READ_AGAIN = 3
 _UNBOUNDED = Allowance(0, 0, 2**62, 2**62)
@@ -70,54 +71,31 @@ def find(slug: str, key: str) -> Stored | None:
 
 def put(slug: str, key: str, value: Any) -> None:
     """The last of two concurrent writers wins, whole. Raises ValueTooLarge, StorageQuotaExceeded."""
-    text = _encoded(value)
-    _refuse_large(len(text))
-    if len(text) <= LARGEST_INLINE_BYTES:
-        _keep(slug, key, len(text), value=text.decode())
-        return
-    _refuse_beyond_quota(slug, key, len(text))
-    object_id = objects.claim(slug, len(text))
-    objects.write(slug, object_id, text)
-    _keep(slug, key, len(text), object_id=object_id)
-
-
-def begin_upload(slug: str, size_bytes: int) -> tuple[str, str]:
-    """An id, and the address that takes a value of so many bytes: for what is too large for a request. :func:`put_uploaded` makes it a
-    value.
-
-    Raises ValueTooLarge, StorageQuotaExceeded (for what could not be kept even in the place of another value).
-    """
-    _refuse_large(size_bytes)
-    allowance, _ = usage.read(slug)
-    if size_bytes > allowance.allowed_bytes:
-        allowance.refuse_beyond(Change(bytes=size_bytes))
-    object_id = objects.claim(slug, size_bytes)
-    return object_id, objects.link_to_write(slug, object_id, size_bytes)
+    _put(slug, key, _encoded(value))
 
 
 def put_uploaded(slug: str, key: str, upload_id: str) -> None:
-    """Make what was uploaded the key's value; doing so twice is doing it once.
+    """Make what was uploaded (``core.uploads``) the key's value.
 
-    Raises ValidationError (nothing there, too late, or not JSON), ValueTooLarge, StorageQuotaExceeded.
+    Raises ValidationError (nothing there, or not JSON), ValueTooLarge, StorageQuotaExceeded.
     """
-    text = objects.read(slug, upload_id)
+    text = uploads.read(slug, upload_id)
     if text is None:
-        raise _no_upload()
-    _refuse_large(len(text))
+        raise ValidationError({"upload_id": ["Nothing was uploaded under this id; begin anew with POST /uploads"]})
     try:
         strict_json.read(text)
     except ValueError as error:
         raise ValidationError({"upload_id": [f"What was uploaded is not valid JSON: {error}"]}) from error
-    _keep(slug, key, len(text), object_id=upload_id)
+    _put(slug, key, text)
 
 
 def delete(slug: str, key: str) -> None:
     """Nothing there is fine."""
-    _delete(slug, _place(slug, key))
+    _drop_as_it_is(slug, [_place(slug, key)])
 
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
-    """Up to a thousand keys, in order of their UTF-8 bytes, and the cursor of the next page. Keys that are there from the first page to the
+    """Up to 5,000 keys, in order of their UTF-8 bytes, and the cursor of the next page. Keys that are there from the first page to the
     last are in it, whatever is written meanwhile. Key condition: pk, sk begins with prefix; one Query."""
     if len(prefix.encode()) > LONGEST_KEY_BYTES:
         # No key begins like that, and DynamoDB would refuse to look.
@@ -134,7 +112,7 @@ def is_empty(slug: str) -> bool:
     return not _page(slug, "", None, 1)[0]
 
 
-def clear(slug: str, patience_s: float = 20.0) -> tuple[int, bool]:
+def clear(slug: str, patience_s: float = 8.0) -> tuple[int, bool]:
     """Remove everything that is there now; how many values went, and whether that was all of them in the time.
 
     Safe to repeat, and to run while the plugin writes: each value goes whole, with its object and its part of the count. What is written
@@ -143,12 +121,13 @@ def clear(slug: str, patience_s: float = 20.0) -> tuple[int, bool]:
     deadline = time.monotonic() + patience_s
     count, after = 0, None
     while True:
-        removed, after = _clear_page(slug, after)
-        count += removed
+        rows, after = _page(slug, "", after, _PAGE)
+        for part in _parts(rows):
+            if time.monotonic() > deadline:
+                return count, False
+            count += _drop(slug, part)
         if after is None:
             return count, True
-        if time.monotonic() > deadline:
-            return count, False
 
 
 def everything(slug: str) -> Iterator[tuple[str, bytes]]:
@@ -169,7 +148,7 @@ def load(slug: str, entries: Iterable[tuple[str, bytes]]) -> int:
     batch: list[tuple[str, bytes]] = []
     count = size = 0
     for key, text in entries:
-        if len(batch) == _AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
+        if 2 * len(batch) + 2 > _WRITES_AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
             _load(slug, batch)
             batch, size = [], 0
         batch.append((key, text))
@@ -188,26 +167,36 @@ def _load(slug: str, batch: list[tuple[str, bytes]]) -> None:
             if len(text) <= LARGEST_INLINE_BYTES:
                 row.value = text.decode()
             else:
-                row.object_id = objects.claim(slug, len(text))
-                objects.write(slug, row.object_id, text)
+                row.object_id = objects.make(slug, text)
                 objects.point_at(work, slug, row.object_id)
             work.create(row)
             change += Change(size, 1)
         usage.count(work, slug, change, _UNBOUNDED)
 
 
-@retried
-def _keep(slug: str, key: str, text_bytes: int, *, value: str | None = None, object_id: str | None = None) -> None:
+def _put(slug: str, key: str, text: bytes) -> None:
+    if len(text) > LARGEST_VALUE_BYTES:
+        raise ValueTooLarge(
+            f"The value has {len(text)} bytes; at most {LARGEST_VALUE_BYTES} can be stored",
+            size_bytes=len(text),
+            limit_bytes=LARGEST_VALUE_BYTES,
+        )
+    size = _size(key, len(text))
+    if len(text) <= LARGEST_INLINE_BYTES:
+        _keep(slug, key, size, value=text.decode())
+        return
+    # Before the object is made; the transaction has the last word.
     place = _place(slug, key)
-    claim = objects.key(slug, object_id) if object_id else None
-    allowance, rows = usage.read(slug, [place, claim] if claim else [place])
+    allowance, rows = usage.read(slug, [place])
+    allowance.refuse_beyond(usage.change_of(rows.get(place), size))
+    _keep(slug, key, size, object_id=objects.make(slug, text))
+
+
+@retried
+def _keep(slug: str, key: str, size: int, *, value: str | None = None, object_id: str | None = None) -> None:
+    place = _place(slug, key)
+    allowance, rows = usage.read(slug, [place])
     before = rows.get(place)
-    if claim and not objects.is_claim(rows.get(claim)):
-        if before is not None and before.object_id == object_id:
-            # This very write was here before, and its answer was lost.
-            return
-        raise _no_upload()
-    size = _size(key, text_bytes)
     change = usage.change_of(before, size)
     allowance.refuse_beyond(change)
     with unit_of_work() as work:
@@ -219,20 +208,39 @@ def _keep(slug: str, key: str, text_bytes: int, *, value: str | None = None, obj
             objects.let_go(work, slug, before.object_id)
 
 
-@retried
-def _delete(slug: str, place: tuple[str, str]) -> None:
-    _drop(slug, list(usage.read(slug, [place])[1].values()))
+def _parts(rows: list[RuntimeRow]) -> Iterator[list[RuntimeRow]]:
+    """Cut into what one transaction can remove; a large value takes a claim as well."""
+    part: list[RuntimeRow] = []
+    writes = size = 0
+    for row in rows:
+        more_writes, more_bytes = (2, 0) if row.object_id else (1, int(row.size_bytes or 0))
+        if part and (writes + more_writes > _WRITES_AT_ONCE or size + more_bytes > _BYTES_AT_ONCE):
+            yield part
+            part, writes, size = [], 0, 0
+        part.append(row)
+        writes, size = writes + more_writes, size + more_bytes
+    if part:
+        yield part
+
+
+def _drop(slug: str, rows: list[RuntimeRow]) -> int:
+    """Remove the rows, all at once; how many there still were. What was changed since it was read is read again."""
+    try:
+        _drop_as_read(slug, rows)
+    except ConcurrentChange:
+        return _drop_as_it_is(slug, [(row.pk, row.sk) for row in rows])
+    return len(rows)
 
 
 @retried
-def _clear_page(slug: str, start: Any) -> tuple[int, Any]:
-    rows, following = _page(slug, "", start, _AT_ONCE)
-    _drop(slug, rows)
-    return len(rows), following
+def _drop_as_it_is(slug: str, places: list[tuple[str, str]]) -> int:
+    rows = list(usage.read(slug, places)[1].values())
+    for part in _parts(rows):
+        _drop_as_read(slug, part)
+    return len(rows)
 
 
-def _drop(slug: str, rows: list[RuntimeRow]) -> None:
-    """All of them or, where one was changed since it was read, none (ConcurrentChange)."""
+def _drop_as_read(slug: str, rows: list[RuntimeRow]) -> None:
     with unit_of_work() as work:
         change = Change()
         for row in rows:
@@ -253,26 +261,6 @@ def _page(slug: str, prefix: str, start: Any, limit: int) -> tuple[list[RuntimeR
         consistent_read=True,
     )
     return first_page(found)
-
-
-def _refuse_beyond_quota(slug: str, key: str, text_bytes: int) -> None:
-    """Before the object is made: the transaction has the last word."""
-    place = _place(slug, key)
-    allowance, rows = usage.read(slug, [place])
-    allowance.refuse_beyond(usage.change_of(rows.get(place), _size(key, text_bytes)))
-
-
-def _refuse_large(size_bytes: int) -> None:
-    if size_bytes > LARGEST_VALUE_BYTES:
-        raise ValueTooLarge(
-            f"The value has {size_bytes} bytes; at most {LARGEST_VALUE_BYTES} can be stored",
-            size_bytes=size_bytes,
-            limit_bytes=LARGEST_VALUE_BYTES,
-        )
-
-
-def _no_upload() -> ValidationError:
-    return ValidationError({"upload_id": ["Nothing was uploaded under this id, or too long ago; begin anew with POST /storage"]})
 
 
 def _encoded(value: Any) -> bytes:

@@ -82,7 +82,7 @@ def test_storage(spend, watcher):
     assert mine("PUT", "/large", {"value": "x" * 500_000}).status == 200
     assert mine("GET", "/large").body["data"] == "x" * 500_000
     assert mine("PUT", "/large", {"value": "x" * 5_300_000}).error["code"] == "VALUE_TOO_LARGE"
-    upload = mine("POST", body={"size_bytes": 2}).body["data"]
+    upload = spend("POST", "/uploads", body={"size_bytes": 2}, token=watcher).body["data"]
     requests.put(upload["url"], data=b"42", timeout=5)
     assert mine("PUT", "/uploaded", {"upload_id": upload["upload_id"]}).status == 200
     assert mine("GET", "/uploaded").body["data"] == 42
@@ -120,7 +120,9 @@ def test_a_value_comes_back_in_the_answer_or_where_lambda_would_not_take_that_at
         assert answer.body["data"] == value
 
 
-@pytest.mark.parametrize("body", [{}, {"value": 1, "upload_id": "obj_00000000000000000000"}, {"upload_id": "../other/x"}, {"upload_id": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, {"value": 1, "upload_id": "upload_00000000000000000000"}, {"upload_id": "../other/x"}, {"upload_id": 1}]
+)
 def test_a_value_is_given_or_was_uploaded(call, watcher, body):
     assert call("PUT", "/storage/k", body, token=watcher).error["code"] == "VALIDATION_ERROR"
 
