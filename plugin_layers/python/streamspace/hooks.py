@@ -37,7 +37,7 @@ def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
     try:
         with Prints():
             result = work()
-            return _settled(result, call) if hasattr(result, "__await__") else result
+            return settled(result, call) if hasattr(result, "__await__") else result
     except SystemExit as left:
         raise _failed(_leaving(left), call, folder) from left
     except Exception as error:
@@ -52,7 +52,7 @@ def _failed(error: BaseException, call: Call, folder: str) -> HookFailed:
     return HookFailed(failure)
 
 
-def _settled(result: Awaitable[Any], call: Call) -> Any:
+def settled(result: Awaitable[Any], call: Call) -> Any:
     """Runs to its end on the container's one event loop: connections that ``on_load`` opened live on it."""
     import asyncio
 
