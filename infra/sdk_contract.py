@@ -1,6 +1,6 @@
 """What the SDKs' testing platform must know of the real one: its routes with their schemas, and the numbers and words of its rules.
 
-The in-memory platforms of both SDKs (``streamspace/testing``) validate by this file, so a route's rule is written once, where it is declared.
+The in-memory platforms of both SDKs (``streamspace/testing``) validate by this file: a route's rule is written once, where it is declared.
 
     python -m infra.sdk_contract     writes it anew; a test says when that is due
 """

@@ -18,7 +18,6 @@ from .contract import CONTRACT, Refusal
 Object = dict[str, Any]
 
 _TRANSITIONS = {(before, after): event for before, after, event in CONTRACT["transitions"]}
-_LONGEST_SESSION = "8h"
 
 
 class Clock:
@@ -285,7 +284,7 @@ class World:
 
     def _check_duration(self, user: Object, wanted: str | None) -> None:
         allowed = user["quotas"]["maxSessionDuration"]
-        if wanted is not None and amounts.duration(wanted) > amounts.duration(allowed) and wanted != _LONGEST_SESSION:
+        if wanted is not None and amounts.duration(wanted) > amounts.duration(allowed):
             sentence = f"{user['username']}'s sessions may last {allowed}, and this asks for {wanted}"
             details = {"quota": "maxSessionDuration", "used": None, "allowed": allowed, "requested": wanted}
             raise Refusal("QUOTA_EXCEEDED", sentence, details)
