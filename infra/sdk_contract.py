@@ -27,16 +27,23 @@ FILES = (
     _ROOT / "plugin_layers/nodejs/node_modules/streamspace/testing/contract.json",
     _ROOT / "plugin_layers/python/streamspace/testing/contract.json",
 )
-# What the SDKs call. The rest of the API is for people.
-_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs")
-_RUNTIME = ("runtime/self", "runtime/events/{event_id}/attempts", "runtime/events/{event_id}/failures")
+# What the SDKs call begins like this. The rest of the API is for people, and so are, among these, the ones below.
+_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime")
+_FOR_PEOPLE = frozenset(
+    {
+        *("PUT templates/{name}", "DELETE templates/{name}", "POST sessions/{id}/activity", "GET commands"),
+        *("GET notifications", "POST notifications/{id}/read", "DELETE notifications/{id}", "POST notifications/{id}/actions/{n}"),
+        *("GET dialogs", "POST dialogs/{id}/answer"),
+    }
+)
+_PARTS = ("core", "accounts", "sessions", "messaging", "runtime")
 
 
 def contract() -> dict[str, Any]:
     """Routes by method and path below ``/api/v1/``, and the rules that are data."""
     return {
-        "routes": [one for one in map(_route, _declared()) if one["path"].split("/")[0] in _HEADS or one["path"] in _RUNTIME],
-        "errors": dict(sorted(_errors().items())),
+        "routes": [_route(one) for one in _declared() if _is_called(one)],
+        "errors": {code: [status, message] for code, (status, message) in sorted(_errors().items())},
         "scopes": sorted(accounts.SCOPES),
         "roles": {role: sorted(held) for role, held in permissions.OF_ROLE.items()},
         "tiers": {name: _quotas(quotas) for name, quotas in user.OF_TIER.items()},
@@ -54,17 +61,30 @@ def _declared() -> list[Any]:
     return [route for methods in app.declared.values() for route in methods.values()]
 
 
+def _path(route: Any) -> str:
+    return str(route.pattern.removeprefix(f"{BASE_PATH}/"))
+
+
+def _is_called(route: Any) -> bool:
+    return _path(route).split("/")[0] in _HEADS and f"{route.method} {_path(route)}" not in _FOR_PEOPLE
+
+
 def _route(route: Any) -> dict[str, Any]:
     told = {
         "method": route.method,
-        "path": route.pattern.removeprefix(f"{BASE_PATH}/"),
+        "path": _path(route),
         "scope": route.scope,
         "pluginOnly": route.plugin_only,
-        "body": route.body,
+        "body": _options(route.body),
         "query": dict(route.query),
-        "bodyLimit": route.body_limit,
+        "bodyLimit": None if route.body is None else route.body_limit,
     }
     return {name: value for name, value in told.items() if value not in (None, False, {})}
+
+
+def _options(schema: Any) -> Any:
+    """Of "a document, or else options" the options: the SDKs send no documents."""
+    return {**schema["else"], "type": "object"} if schema is not None and "if" in schema else schema
 
 
 def error_classes() -> list[type[StreamSpaceError]]:
@@ -83,10 +103,12 @@ def error_classes() -> list[type[StreamSpaceError]]:
     return [one for one in found if one.__module__.startswith("chalicelib.")]
 
 
-def _errors() -> dict[str, dict[str, Any]]:
-    by_code: dict[str, dict[str, Any]] = {}
+def _errors() -> dict[str, tuple[int, str]]:
+    """Those that the plugin API's calls can meet; installing and the like is for people."""
+    by_code: dict[str, tuple[int, str]] = {}
     for one in error_classes():
-        by_code.setdefault(one.code, {"status": one.status, "message": one.message})
+        if one.__module__.split(".")[1] in _PARTS:
+            by_code.setdefault(one.code, (one.status, one.message))
     return by_code
 
 

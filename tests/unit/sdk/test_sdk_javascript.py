@@ -88,7 +88,7 @@ def test_a_typed_plugin_compiles(tmp_path: Path) -> None:
         "lib": ["es2022"],
         "module": "commonjs",
         "types": [],
-        "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")]},
+        "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")], "streamspace/testing": [str(NODE_SDK / "testing" / "index.d.ts")]},
     }
     project = {"compilerOptions": options, "files": [str(HERE / "types" / "sample.ts")]}
     (tmp_path / "tsconfig.json").write_text(json.dumps(project))

@@ -14,9 +14,9 @@ class Refusal(Exception):
     """What the platform answers instead of doing what was asked: a code of its errors."""
 
     def __init__(self, code: str, message: str | None = None, details: dict[str, Any] | None = None) -> None:
-        known = CONTRACT["errors"].get(code, {"status": 500, "message": code})
-        self.code, self.status = code, int(known["status"])
-        self.message = message or str(known["message"])
+        status, sentence = CONTRACT["errors"].get(code, (500, code))
+        self.code, self.status = code, int(status)
+        self.message = message or str(sentence)
         self.details = details or {}
         super().__init__(self.message)
 

@@ -77,7 +77,7 @@ class Server:
             raise Refusal("PERMISSION_DENIED", f"This needs the scope '{needed}', which the token does not have", {"scope": needed})
         query = _query(route, parse_qs(url.query, keep_blank_values=True))
         body = json.loads(payload) if payload else {}
-        if payload is not None and len(payload) > route["bodyLimit"]:
+        if payload is not None and len(payload) > route.get("bodyLimit", len(payload)):
             sentence = f"The body has {len(payload)} bytes; this route takes {route['bodyLimit']}"
             raise Refusal("PAYLOAD_TOO_LARGE", sentence, {"limit_bytes": route["bodyLimit"]})
         if "body" in route:
@@ -106,9 +106,6 @@ class Server:
 
     def delete_session(self, key: str) -> None:
         self.world.delete_session(key)
-
-    def record_activity(self, key: str) -> Any:
-        return self.world.record_activity(key)
 
     def get_user_sessions(self, username: str) -> Any:
         self.world.user(username)
@@ -150,13 +147,6 @@ class Server:
 
     def get_template(self, name: str) -> Any:
         return self.world.template(name)
-
-    def replace_template(self, name: str, body: dict[str, Any]) -> Any:
-        return self.world.replace_template(name, body)
-
-    def delete_template(self, name: str) -> None:
-        self.world.template(name)
-        del self.world.templates[name]
 
     # ── Messages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,7 +224,6 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "GET sessions/{id}": Server.get_session,
     "PATCH sessions/{id}": Server.update_session,
     "DELETE sessions/{id}": Server.delete_session,
-    "POST sessions/{id}/activity": Server.record_activity,
     "GET users/{username}/sessions": Server.get_user_sessions,
     "GET users": Server.get_users,
     "POST users": Server.create_user,
@@ -244,8 +233,6 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "GET templates": Server.get_templates,
     "POST templates": Server.create_template,
     "GET templates/{name}": Server.get_template,
-    "PUT templates/{name}": Server.replace_template,
-    "DELETE templates/{name}": Server.delete_template,
     "POST notifications": Server.notify,
     "POST email": Server.send_email,
     "POST dialogs": Server.open_dialog,

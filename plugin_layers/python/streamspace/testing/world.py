@@ -151,16 +151,10 @@ class World:
         name = given["name"]
         if name in self.templates:
             raise Refusal("TEMPLATE_ALREADY_EXISTS", f"There is already a template '{name}'", {"template": name})
-        self.templates[name] = self._template(given, self.clock.text())
+        self.templates[name] = self._template(given)
         return self.templates[name]
 
-    def replace_template(self, name: str, given: Mapping[str, Any]) -> Object:
-        before = self.template(name)
-        rules.check_template({"name": name, **given})
-        self.templates[name] = self._template({"name": name, **given}, before["createdAt"])
-        return self.templates[name]
-
-    def _template(self, given: Mapping[str, Any], created_at: str) -> Object:
+    def _template(self, given: Mapping[str, Any]) -> Object:
         kept = ("name", "displayName", "description", "category", "baseImage", "defaultResources")
         shown = {
             **{name: given[name] for name in kept},
@@ -168,7 +162,7 @@ class World:
             "env": list(given.get("env") or ()),
             "capabilities": list(given.get("capabilities") or ()),
             "tags": list(given.get("tags") or ()),
-            "createdAt": created_at,
+            "createdAt": self.clock.text(),
             "updatedAt": self.clock.text(),
         }
         return {**shown, "icon": given["icon"]} if given.get("icon") else shown
@@ -243,12 +237,6 @@ class World:
             self.tell("session.stopped", session)
         del self.sessions[session_id]
         self.tell("session.deleted", session)
-
-    def record_activity(self, session_id: str) -> Object:
-        session = self.session(session_id)
-        if session["state"] == "running":
-            session["lastActivity"] = self.clock.text()
-        return session
 
     def _transition(self, before: str, after: str) -> str | None:
         if before == after:
