@@ -28,7 +28,7 @@ FILES = (
     _ROOT / "plugin_layers/python/streamspace/testing/contract.json",
 )
 # What the SDKs call begins like this. The rest of the API is for people, and so are, among these, the ones below.
-_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime")
+_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime", "uploads")
 _FOR_PEOPLE = frozenset(
     {
         *("PUT templates/{name}", "DELETE templates/{name}", "POST sessions/{id}/activity", "GET commands"),

@@ -16,7 +16,7 @@ from chalicelib.api.routing import BASE_PATH, path_of
 RESOURCES = {
     "auth": ("auth",),
     "commands": ("commands", "ui"),
-    "email": ("email",),
+    "email": ("admin", "email"),
     "lifecycle": ("admin",),
     "limits": ("admin",),
     "marketplace": ("admin",),
@@ -27,6 +27,7 @@ RESOURCES = {
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "templates": ("templates",),
+    "uploads": ("uploads",),
     "users": ("users",),
     "webhooks": ("admin",),
 }

@@ -4,9 +4,11 @@ Promises
     A notification to everyone, or to the administrators, is one item, however many people there are; each has their own marks on it.
     A person sees their own notifications and those of audiences that they belong to at that moment, newest first, and nobody else's.
     What does not persist is gone when its time is over, also while DynamoDB has yet to remove it.
-    Email is sent from the configured address only, and nothing that a caller writes can add a header or a recipient.
+    Email is sent from the configured address or domain only, and nothing that a caller writes can add a header or a recipient.
+    Nothing is sent to an address that bounced for good or complained, until an administrator clears it.
 """
 
+from chalicelib.messaging import feedback, templates
 from chalicelib.messaging.errors import (
     EmailNotConfigured,
     EmailTemplateNotFound,
@@ -14,7 +16,7 @@ from chalicelib.messaging.errors import (
     NotificationNotDismissible,
     NotificationNotFound,
 )
-from chalicelib.messaging.mail import Attachment, Email, send_email
+from chalicelib.messaging.mail import Attachment, Email, Sent, send_email
 from chalicelib.messaging.notification import ADMINS, EVERYONE, KINDS, Action, Notification, Sender
 from chalicelib.messaging.notifications import Inbox, act, dismiss, forget_user, inbox, mark_read, notify
 
@@ -33,11 +35,14 @@ __all__ = [
     "NotificationNotDismissible",
     "NotificationNotFound",
     "Sender",
+    "Sent",
     "act",
     "dismiss",
+    "feedback",
     "forget_user",
     "inbox",
     "mark_read",
     "notify",
     "send_email",
+    "templates",
 ]

@@ -52,9 +52,12 @@ def test_the_type_declarations_name_every_error(streamspace: ModuleType) -> None
 
 @pytest.mark.parametrize("folder", [NODE_SDK, PYTHON_SDK], ids=["nodejs", "python"])
 def test_an_sdk_is_small(folder: Path) -> None:
-    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    # The kit for tests stays with authors: no layer carries it.
+    kit = [path for path in files if path.parts[0] == "testing"]
 
-    assert sum(path.stat().st_size for path in files) <= 200 * 1024
+    assert sum((folder / path).stat().st_size for path in files if path not in kit) <= 200 * 1024
+    assert sum((folder / path).stat().st_size for path in kit) <= 100 * 1024
 
 
 def test_importing_the_python_sdk_loads_nothing_heavy() -> None:
@@ -65,34 +68,3 @@ def test_importing_the_python_sdk_loads_nothing_heavy() -> None:
     heavy = {"asyncio", "http.client", "urllib", "ssl", "typing", "inspect", "email.message", "logging", "traceback"}
     assert ran.stderr == ""
     assert heavy & set(ran.stdout.split()) == set()
-
-
-def test_a_typed_plugin_passes_mypy() -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(HERE / "types" / "sample_plugin.py")]
-    environment = {"MYPYPATH": str(PYTHON_SDK.parent), "PATH": ""}
-    cache = f"--cache-dir={ROOT / '.mypy_cache' / 'sample'}"
-
-    ran = subprocess.run([*command, cache], env=environment, capture_output=True, text=True)
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def test_a_typed_plugin_compiles(tmp_path: Path) -> None:
-    compiler = shutil.which("tsc") or next(map(str, ROOT.glob("*/node_modules/.bin/tsc")), None)
-    if compiler is None:
-        pytest.skip("no TypeScript compiler is installed")
-    options = {
-        "strict": True,
-        "noEmit": True,
-        "target": "es2022",
-        "lib": ["es2022"],
-        "module": "commonjs",
-        "types": [],
-        "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")], "streamspace/testing": [str(NODE_SDK / "testing" / "index.d.ts")]},
-    }
-    project = {"compilerOptions": options, "files": [str(HERE / "types" / "sample.ts")]}
-    (tmp_path / "tsconfig.json").write_text(json.dumps(project))
-
-    ran = subprocess.run([compiler, "-p", str(tmp_path)], capture_output=True, text=True)
-
-    assert ran.returncode == 0, ran.stdout

@@ -88,7 +88,8 @@ class Platform:
         self.folder = folder
         self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self._others = commands
-        self._world = World(sends_email=email)
+        own = {path.stem for path in folder.glob("emails/*") if path.suffix in (".txt", ".html")}
+        self._world = World(sends_email=email, email_templates=own)
         granted = frozenset(self.manifest.get("permissions") or () if scopes is None else scopes)
         slug, version = self.manifest["name"], self.manifest.get("version", "1.0.0")
         self._server = Server(self._world, slug, version, granted, run_command=self._run_of_another, answer=answer)

@@ -102,8 +102,8 @@ def check_template(options: Mapping[str, Any]) -> None:
         raise Refusal("INVALID_IMAGE", f"'{image[:200]}' {rule}", {"field": "baseImage"})
 
 
-def check_email(email: Mapping[str, Any]) -> None:
-    """``email`` with lists in the place of single addresses, and attachments' contents as bytes."""
+def check_email(email: Mapping[str, Any], names: Sequence[str]) -> None:
+    """``email`` has lists of addresses, and attachments' contents as bytes; ``names`` are the email templates that there are."""
     faults: Faults = {}
     if ("template" in email) == ("html" in email or "text" in email):
         faults["template"] = ["Give either a template, or html, text or both"]
@@ -126,10 +126,9 @@ def check_email(email: Mapping[str, Any]) -> None:
     }
     if any(bad.values()):
         raise Refusal("INVALID_EMAIL_ADDRESS", details={name: sentences for name, sentences in bad.items() if sentences})
-    names = CONTRACT["emailTemplates"]
     if "template" in email and email["template"] not in names:
         sentence = f"There is no email template '{email['template'][:100]}'; there are: {', '.join(names)}"
-        raise Refusal("TEMPLATE_NOT_FOUND", sentence, {"existing": names})
+        raise Refusal("TEMPLATE_NOT_FOUND", sentence, {"existing": list(names)})
 
 
 def is_email(text: str) -> bool:

@@ -55,9 +55,8 @@ def _faults(schema: Mapping[str, Any], value: Any, path: tuple[str, ...]) -> Ite
         yield from _object_faults(schema, value, path)
     if "anyOf" in schema and all(any(True for _ in _faults(choice, value, path)) for choice in schema["anyOf"]):
         yield path, schema.get("description") or "Matches none of the allowed forms"
-    if "if" in schema:
-        branch = "else" if any(True for _ in _faults(schema["if"], value, path)) else "then"
-        yield from _faults(schema.get(branch, {}), value, path)
+    if "oneOf" in schema and sum(not any(True for _ in _faults(choice, value, path)) for choice in schema["oneOf"]) != 1:
+        yield path, schema.get("description") or "Matches none of the allowed forms"
 
 
 def _text_faults(schema: Mapping[str, Any], value: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from .contract import CONTRACT, Refusal, route_of
 from .schema import faults_of
 from .world import World, page
 
-DIALOG_OPEN = "pending"
+_UPLOADS = "/uploads/"
 
 
 class Reply:
@@ -48,6 +48,7 @@ class Server:
         self._run_command, self._answer = run_command, answer
         self._attempts: dict[str, int] = {}
         self._dialogs: dict[str, dict[str, Any]] = {}
+        self._uploads: dict[str, bytes] = {}
         self._failing: list[Refusal] = []
 
     def fail_next(self, code: str, message: str | None = None, details: dict[str, Any] | None = None) -> None:
@@ -67,6 +68,9 @@ class Server:
 
     def _answered(self, method: str, target: str, payload: bytes | None) -> tuple[int, Any, dict[str, Any]]:
         url = urlsplit(target)
+        if url.path.startswith(_UPLOADS):
+            self._uploads[url.path.removeprefix(_UPLOADS)] = payload or b""
+            return 200, None, {}
         path = url.path.removeprefix("/api/v1/")
         self.requests.append(f"{method} {path}")
         if self._failing and not path.startswith("runtime/"):
@@ -155,8 +159,22 @@ class Server:
 
     def send_email(self, body: dict[str, Any]) -> Any:
         email = {**body, **{name: rules.listed(body.get(name)) for name in ("to", "cc", "bcc")}}
-        email["attachments"] = [_attachment(position, one) for position, one in enumerate(body.get("attachments", []))]
-        return 202, {"message_id": self.world.send_email(email)}, {}
+        email["attachments"] = [self._attachment(position, one) for position, one in enumerate(body.get("attachments", []))]
+        return 202, {"message_id": self.world.send_email(email), "skipped": []}, {}
+
+    def _attachment(self, position: int, given: dict[str, Any]) -> dict[str, Any]:
+        named = {"filename": given["filename"], "contentType": given.get("contentType", "application/octet-stream")}
+        if "upload_id" in given:
+            return {**named, "content": self._uploads[given["upload_id"]]}
+        try:
+            return {**named, "content": base64.b64decode(given["content"], validate=True)}
+        except (binascii.Error, ValueError) as error:
+            raise Refusal("VALIDATION_ERROR", details={f"attachments.{position}.content": ["Must be base64"]}) from error
+
+    def begin_upload(self, body: dict[str, Any]) -> Any:
+        key = f"upload_{len(self._uploads) + 1}"
+        self._uploads[key] = b""
+        return 201, {"upload_id": key, "url": f"http://platform.test{_UPLOADS}{key}", "method": "PUT", "headers": {}}, {}
 
     def open_dialog(self, body: dict[str, Any]) -> Any:
         self.world.user(body["to"])
@@ -235,6 +253,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "GET templates/{name}": Server.get_template,
     "POST notifications": Server.notify,
     "POST email": Server.send_email,
+    "POST uploads": Server.begin_upload,
     "POST dialogs": Server.open_dialog,
     "GET dialogs/{id}": Server.get_dialog,
     "DELETE dialogs/{id}": Server.withdraw_dialog,
@@ -268,11 +287,3 @@ def _converted(text: str, schema: Mapping[str, Any]) -> Any:
     if schema.get("type") == "boolean" and text.lower() in ("true", "1", "false", "0"):
         return text.lower() in ("true", "1")
     return text
-
-
-def _attachment(position: int, given: dict[str, Any]) -> dict[str, Any]:
-    try:
-        content = base64.b64decode(given["content"], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refusal("VALIDATION_ERROR", details={f"attachments.{position}.content": ["Must be base64"]}) from error
-    return {"contentType": "application/octet-stream", **given, "content": content}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ class Clock:
 
 
 class World:
-    def __init__(self, *, sends_email: bool = True) -> None:
+    def __init__(self, *, sends_email: bool = True, email_templates: Iterable[str] = ()) -> None:
         self.clock = Clock()
         self.users: dict[str, Object] = {}
         self.roles: dict[str, str] = {}
@@ -51,6 +51,7 @@ class World:
         self.events: list[Object] = []
         self.queue: list[Object] = []
         self.sends_email = sends_email
+        self.email_templates = sorted({*email_templates, *CONTRACT["emailTemplates"]})
         self.sender = "streamspace@example.com"
         self.is_full = False
         self._starting: list[str] = []
@@ -290,7 +291,7 @@ class World:
     def send_email(self, email: Object) -> str:
         if not self.sends_email:
             raise Refusal("EMAIL_NOT_CONFIGURED")
-        rules.check_email(email)
+        rules.check_email(email, self.email_templates)
         self.emails.append(email)
         return f"message-{len(self.emails)}"
 
