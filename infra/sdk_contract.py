@@ -50,7 +50,7 @@ def contract() -> dict[str, Any]:
         "transitions": [[before, after, event] for (before, after), event in states.TRANSITIONS.items()],
         "initialStates": list(states.INITIAL),
         "emailTemplates": list(templates.NAMES),
-        "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "longestValueBytes": storage.LONGEST_VALUE_BYTES},
+        "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "largestValueBytes": storage.LARGEST_VALUE_BYTES},
         "attempts": deliveries.ATTEMPTS,
         "deepestOffset": sessions.DEEPEST_OFFSET,
     }

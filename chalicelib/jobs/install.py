@@ -197,7 +197,7 @@ def unregister(job: Job) -> None:
     keeps = job.slug in job.request.get("keeps", [])
     if not keeps:
         plugins.forget_settings(job.slug)
-    runtime.storage.forget(job.slug, keep_data=keeps)
+    runtime.holdings.forget(job.slug, keep_data=keeps)
 
 
 def switch_on(job: Job) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _with_kept_data(slugs: list[str]) -> list[str]:
 
 def _left_something(slug: str) -> bool:
     has_settings = any(plugins.stored_settings(slug).values())
-    return has_settings or not runtime.storage.is_empty(slug) or bool(runtime.limits.administered(slug))
+    return has_settings or runtime.holdings.are_kept(slug)
 
 
 def _part(job: Job, needed: dict[str, str]) -> Job:

@@ -30,7 +30,7 @@ TABLES = {
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "EmailFeedback": {"MESSAGING"},
-    "Sweeper": {"JOBS", "WEBHOOKS"},
+    "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
     "WebhookFanout": {"WEBHOOKS"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
@@ -61,7 +61,7 @@ SETTINGS = {
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
     "EmailFeedback": set(),
-    "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
+    "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }

@@ -10,7 +10,9 @@ const streamspace = require('../../../plugin_layers/nodejs/node_modules/streamsp
 const { createPlatform } = require('../../../plugin_layers/nodejs/node_modules/streamspace/testing');
 const { CONTRACT } = require('../../../plugin_layers/nodejs/node_modules/streamspace/testing/contract');
 const { HANDLERS } = require('../../../plugin_layers/nodejs/node_modules/streamspace/testing/server');
-const table = require('../../sdk/semantics.json');
+const isRepeated = (value) => Object.keys(value ?? {}).join() === 'repeat,times';
+const text = fs.readFileSync(path.join(__dirname, '../../sdk/semantics.json'), 'utf8');
+const table = JSON.parse(text, (_key, value) => (isRepeated(value) ? value.repeat.repeat(value.times) : value));
 
 const ALL_SCOPES = CONTRACT.scopes.filter((scope) => scope !== 'admin');
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'semantics-'));
@@ -20,7 +22,7 @@ after(() => fs.rmSync(dir, { recursive: true }));
 for (const { case: name, scopes = ALL_SCOPES, email, steps } of table.cases) {
   test(name, async () => {
     const platform = createPlatform({ dir, ...structuredClone(table.given), scopes, email });
-    for (const [at, step] of steps.entries()) await take(step, `step ${at + 1}: ${step.call}(${JSON.stringify(step.args).slice(1, -1)})`);
+    for (const [at, step] of steps.entries()) await take(step, `step ${at + 1}: ${step.call}(${JSON.stringify(step.args).slice(1, -1).slice(0, 200)})`);
     platform.close();
   });
 }

@@ -200,7 +200,7 @@ class Server:
         return self.world.get(key)
 
     def put_value(self, key: str, body: dict[str, Any]) -> None:
-        self.world.put(key, body["value"])
+        self.world.put(key, json.loads(self._uploads[body["upload_id"]]) if "upload_id" in body else body["value"])
 
     def delete_value(self, key: str) -> None:
         self.world.get(key)
@@ -209,7 +209,7 @@ class Server:
     def clear_storage(self) -> Any:
         removed = len(self.world.storage)
         self.world.storage.clear()
-        return {"removed": removed}
+        return {"removed": removed, "is_complete": True}
 
     # ── Commands and the runtime ────────────────────────────────────────────────────────────────────────────────────
 

@@ -297,10 +297,10 @@ class World:
 
     def put(self, key: str, value: Any) -> None:
         _check_key(key)
-        size, limit = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()), CONTRACT["storage"]["longestValueBytes"]
+        size, limit = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()), CONTRACT["storage"]["largestValueBytes"]
         if size > limit:
             sentence = f"The value has {size} bytes; at most {limit} can be stored"
-            raise Refusal("VALUE_TOO_LARGE", sentence, {"limit_bytes": limit})
+            raise Refusal("VALUE_TOO_LARGE", sentence, {"size_bytes": size, "limit_bytes": limit})
         self.storage[key] = deepcopy(value)
 
     def get(self, key: str) -> Any:
