@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 
-from . import environment
+from . import environment, log_output
 from .call import current
 from .loggable import loggable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
-
-
-def _to_stdout(text: str) -> None:
-    stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
-    stream.write(text)
-    stream.flush()
-
-
-_write: Callable[[str], None] = _to_stdout
-
-
-def write_to(writer: Callable[[str], None] = _to_stdout) -> None:
-    """From now on each line goes to ``writer``; to stdout again without one."""
-    global _write
-    _write = writer
-
 
 # A loop that logs must not become the platform's bill: so many lines of one call, and of each so much.
 MOST_LINES = 2000
@@ -57,7 +39,7 @@ def log(level: str, message: str, data: Any = None) -> None:
     if len(text) > _LONGEST_LINE:
         cut = f"{line['message'][:1000]}… (a line of {len(text)} characters)"
         text = json.dumps({**line, "message": cut, "data": None})
-    _write(text + "\n")
+    log_output.write(text + "\n")
 
 
 def debug(message: str, data: Any = None) -> None:
