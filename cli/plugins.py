@@ -10,6 +10,7 @@ from cli.arguments import as_setting, json_or_text, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
+from cli.logs import logs
 from cli.output import Columns, json_option, show, show_json, tree, visible
 
 _NO_WAIT = {"Prefer": "respond-async"}
@@ -373,22 +374,4 @@ def replay(context: Context, slug: str, event_id: int | None, as_json: bool) -> 
         click.echo(visible(answer.message or "The events will be delivered again"))
 
 
-@plugins.command()
-@click.argument("slug")
-@click.option("--level", type=click.Choice(["debug", "info", "warn", "error"]))
-@click.option("--from", "since", metavar="TIME")
-@click.option("--to", "until", metavar="TIME")
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
-@json_option
-@pass_context
-def logs(context: Context, slug: str, level: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
-    """What a plugin wrote to its log."""
-    query = {"level": level, "from": since, "to": until}
-    found = list(context.client.everything(_path(slug, "/logs"), at_most=limit, **query))
-    columns: Columns = {
-        "time": lambda row: row.get("time") or row.get("timestamp"),
-        "level": "level",
-        "message": "message",
-        "data": "data",
-    }
-    show(found, columns, as_json=as_json, none="Nothing was logged.")
+plugins.add_command(logs)
