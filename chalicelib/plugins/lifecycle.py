@@ -11,7 +11,7 @@ from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError
 from chalicelib.events import Actor, retried, unit_of_work
 from chalicelib.plugins import dependencies, limits, locks, registry, settings
-from chalicelib.plugins.registry import InstalledPlugin
+from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
 
@@ -33,6 +33,7 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
             _mark_failed(slug, error, by.actor)
+            error.details["reason"] = FAILED_TO_START
             raise
 
 
@@ -43,7 +44,7 @@ def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
         return _start(plugin, actor)
     except Exception:
         if runtime.active.find(plugin.slug) is None:
-            _stop(plugin.slug)
+            stop(plugin.slug)
         raise
 
 
@@ -76,12 +77,16 @@ def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     """Stop a plugin: no event, command, schedule or call of its token comes through any more.
 
+    One that was set aside can be deactivated too, and then loses what waits for it.
+
     Raises: PluginNotFound, PluginBusy, PluginNotActive, PluginIsCore, HasDependents (with the active ones that need it).
     """
     registry.get(slug)
     with locks.held(slug, "deactivate"):
         plugin = registry.get(slug)
-        plugin.must_be_active()
+        is_set_aside = plugin.status == "error" and runtime.active.with_queue(slug) is not None
+        if not is_set_aside:
+            plugin.must_be_active()
         plugin.must_not_be_core()
         dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
         return switch_off(slug, by.actor)
@@ -92,14 +97,14 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     if runtime.active.find(slug) is not None:
         _unload(slug)
     # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
-    _stop(slug)
+    stop(slug)
     inactive = _mark_inactive(slug, actor)
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
 
 
-def _stop(slug: str) -> None:
+def stop(slug: str) -> None:
     """No call of its token, no event and no schedule comes through from here on. May be done twice."""
     accounts.revoke_plugin_token(slug)
     runtime.provisioning.switch_deliveries(slug, on=False)
@@ -134,6 +139,7 @@ def _mark_active(slug: str, active: ActivePlugin, actor: Actor) -> InstalledPlug
         row = registry.save(work, plugin)
         # Settings that were changed while it loaded are the ones that its next call shall have.
         runtime.active.put(work, replace(active, settings_version=plugin.settings_version))
+        runtime.circuit.settle_with(work, slug)
         work.emit("plugin.activated", row, {"plugin": plugin.summary()})
     return plugin
 
@@ -145,7 +151,8 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
-        if before.status == "active":
+        runtime.circuit.settle_with(work, slug)
+        if before.status == "active" or before.error_reason == FAILED_TO_STAY_UP:
             work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
     return plugin
 
@@ -156,11 +163,12 @@ def _mark_failed(slug: str, error: StreamSpaceError, actor: Actor) -> None:
     if before.is_active:
         # Another attempt was faster, and better.
         return
-    plugin = before.failed(error.message, clock.now())
+    message = f"Failed to start: {error.details.get('message') or error.message}"
+    plugin = before.failed(message, FAILED_TO_START, clock.now())
     with unit_of_work(actor) as work:
+        # One that was set aside stays so: its events are kept for the attempt that succeeds.
         row = registry.save(work, plugin)
-        runtime.active.remove(work, slug)
-        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": error.message})
+        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": message, "reason": FAILED_TO_START})
 
 
 def _unload(slug: str) -> None:

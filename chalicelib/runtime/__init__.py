@@ -1,16 +1,37 @@
 """The platform's side of a running plugin: its resources, calls, events, commands, storage.
 
 Promises
-    Events of one aggregate reach a plugin in order, at least once; a poison one is set aside alone (``deliveries``).
+    Events of one aggregate reach a plugin in order, at least once; a poison one is set aside alone (``deliveries``), within two minutes
+    (``attempts``), and can be delivered again (``dead_letters``, ``replaying``).
+    A plugin that takes nothing any more is noticed, and its events are kept (``circuit``).
     What is registered is visible exactly while its plugin is active (``active``).
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
-from chalicelib.runtime import active, commands, deliveries, invoking, limits, logs, names, provisioning, registration, schedules, storage
+from chalicelib.runtime import (
+    active,
+    attempts,
+    circuit,
+    commands,
+    dead_letters,
+    deliveries,
+    invoking,
+    limits,
+    logs,
+    names,
+    provisioning,
+    registration,
+    replaying,
+    schedules,
+    storage,
+)
 
 __all__ = [
     "active",
+    "attempts",
+    "circuit",
     "commands",
+    "dead_letters",
     "deliveries",
     "invoking",
     "limits",
@@ -18,6 +39,7 @@ __all__ = [
     "names",
     "provisioning",
     "registration",
+    "replaying",
     "schedules",
     "storage",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
-from chalicelib.runtime import limits
+from chalicelib.runtime import circuit, limits
 from chalicelib.runtime.errors import ValueTooLarge
 from chalicelib.runtime.models import RuntimeRow
 
@@ -81,8 +81,9 @@ def dump(slug: str) -> dict[str, Any]:
 
 def forget(slug: str, *, keep_data: bool = False) -> int:
     """Remove every trace of a plugin from this table, but its storage and limits where those are kept; how many stored values went."""
-    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"RESOURCES#{slug}"):
+    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"FAILURES#{slug}", f"RESOURCES#{slug}"):
         _clear(partition)
+    circuit.settle(slug)
     if keep_data:
         return 0
     limits.forget(slug)
