@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from .errors import is_platforms_fault
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from traceback import StackSummary
@@ -14,7 +16,7 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib costs a col
 
 
 def describe_failure(error: BaseException, folder: str, hook: str | None = None) -> dict[str, Any]:
-    """``{name, message, code?, details?, hook?, location?, stack?}``. ``folder`` is the plugin's."""
+    """``{name, message, code?, details?, hook?, location?, stack?, fault?}``. ``folder`` is the plugin's."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -27,6 +29,7 @@ def describe_failure(error: BaseException, folder: str, hook: str | None = None)
         "hook": hook,
         "location": _location(error, frames, folder),
         "stack": _stack(error, frames, folder),
+        "fault": "platform" if is_platforms_fault(error) else None,
     }
     return {name: value for name, value in facts.items() if value is not None}
 

@@ -33,7 +33,7 @@ def begin(event, **more):
 
 @pytest.mark.parametrize("fates", list(itertools.product([CRASHES, THROWS], repeat=3)), ids="-".join)
 def test_three_attempts_of_the_longest_kind_have_ended_within_two_minutes(happened, plugin_queue, fates):
-    """Each attempt takes all of the function's time. This is the protocol as the SDKs follow it, with the clock moved instead of waited for."""
+    """Each attempt takes all of the function's time; the protocol as the SDKs follow it, with the clock moved instead of waited for."""
     plugin_queue("watcher")
     (event,) = happened("a")
     passed_s, tried = 0.0, 0
