@@ -8,6 +8,7 @@ Promises
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chalicelib.core import aws, log
@@ -18,7 +19,11 @@ from chalicelib.runtime.attempts import ATTEMPTS, PAUSE_AFTER_S
 from chalicelib.runtime.errors import EventNotFound
 
 RUN, RETRY, DEAD_LETTER = "run", "retry", "dead-letter"
-_CRASHED = {"name": "PluginCrashed", "message": f"The function crashed or ran out of time in each of {ATTEMPTS} attempts"}
+
+
+def hook_of(event_type: str) -> str:
+    """``onSessionCreated`` for ``session.created``: as the plugin API writes it."""
+    return "on" + "".join(word.capitalize() for word in re.split(r"[._]", event_type))
 
 
 def begin_attempt(
@@ -37,7 +42,7 @@ def begin_attempt(
     count = attempts.begin(slug, event)
     if count <= ATTEMPTS:
         return RUN
-    _set_aside(slug, event, unreported or _CRASHED)
+    _set_aside(slug, event, unreported or _crashed(slug, event))
     return DEAD_LETTER
 
 
@@ -81,6 +86,12 @@ def _the_event(event_id: int, aggregate: str, sequence: int) -> Event:
     if event is None or event.id != event_id:
         raise EventNotFound(event_id=event_id, aggregate=aggregate, sequence=sequence)
     return event
+
+
+def _crashed(slug: str, event: Event) -> dict[str, Any]:
+    hook = hook_of(event.type)
+    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}, in each of {ATTEMPTS} attempts"
+    return {"name": "PluginCrashed", "message": said, "hook": hook}
 
 
 def _set_aside(slug: str, event: Event, error: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ async def version(self: Plugin) -> Told:
     version = streamspace.version  # "1.0.0"
 
     # Check if API is available
-    if streamspace.api.get_sessions:
+    if hasattr(streamspace.api, "get_sessions"):
         ...  # Safe to use
     return {"version": version}
 
