@@ -19,7 +19,7 @@ ANYTHING = {
         "JobStepRole",
         "lambda:CreateEventSourceMapping lambda:DeleteEventSourceMapping lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping",
     ): "ids that nobody knows beforehand; held by a condition",
-    ("SweeperRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "ids that nobody knows beforehand; held by a condition",
+    ("SweeperRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "as with the API's",
     ("JobStepRole", "lambda:ListEventSourceMappings"): "AWS holds lists to no resource",
 }
 
