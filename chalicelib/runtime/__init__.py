@@ -5,6 +5,7 @@ Promises
     (``attempts``), and can be delivered again (``dead_letters``, ``replaying``).
     A plugin that takes nothing any more is noticed, and its events are kept (``circuit``).
     What is registered is visible exactly while its plugin is active (``active``).
+    What a plugin keeps is written whole or not at all, and never exceeds its quota (``storage``, ``usage``).
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
@@ -15,10 +16,12 @@ from chalicelib.runtime import (
     commands,
     dead_letters,
     deliveries,
+    holdings,
     invoking,
     limits,
     logs,
     names,
+    objects,
     provisioning,
     registration,
     replaying,
@@ -33,10 +36,12 @@ __all__ = [
     "commands",
     "dead_letters",
     "deliveries",
+    "holdings",
     "invoking",
     "limits",
     "logs",
     "names",
+    "objects",
     "provisioning",
     "registration",
     "replaying",

@@ -45,5 +45,14 @@ class EventNotFound(NotFound):
 
 
 class ValueTooLarge(StreamSpaceError):
+    """``details``: ``size_bytes`` and ``limit_bytes``."""
+
     code, status = "VALUE_TOO_LARGE", 413
     message = "The value is too large to store"
+
+
+class StorageQuotaExceeded(StreamSpaceError):
+    """``details``: ``used_bytes``, ``allowed_bytes``, ``used_keys``, ``allowed_keys``."""
+
+    code, status = "STORAGE_QUOTA_EXCEEDED", 403
+    message = "The plugin's storage is full"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib import jobs, plugins, webhooks
+from chalicelib import jobs, plugins, runtime, webhooks
 from chalicelib.core import log
 
 
@@ -13,6 +13,7 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
     tasks: dict[str, Callable[[], int]] = {
         "recovered_jobs": jobs.recover_abandoned,
         "requeued_deliveries": webhooks.requeue_due,
+        "removed_objects": runtime.objects.sweep,
         "plugins_set_aside": plugins.set_aside_failing,
     }
     done: dict[str, int] = {}

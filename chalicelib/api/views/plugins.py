@@ -62,6 +62,7 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
         "tags": list(manifest.tags),
         "updated_at": _time(one.updated_at or one.installed_at),
         "deactivated_at": _time(one.deactivated_at),
+        "notes": list(manifest.notes),
         "registered_components": {kind: len(manifest.contributes.get(kind) or []) for kind in _COMPONENTS},
         "license": None,
         "update": {

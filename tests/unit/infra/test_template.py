@@ -62,7 +62,7 @@ SETTINGS = {
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
     "EmailFeedback": set(),
-    "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
+    "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
