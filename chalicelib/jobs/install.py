@@ -161,7 +161,7 @@ def provision(job: Job) -> dict[str, Any]:
     role_arn = runtime.provisioning.create_role(job.slug)
     queue_url = runtime.provisioning.create_queue(job.slug, limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
-    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, _environment(job.slug), limits)
+    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, environment(job.slug), limits)
     runtime.provisioning.create_mapping(job.slug, queue_url, limits)
     return {"function": function_arn}
 
@@ -271,7 +271,7 @@ def _part_order(number: int, position: int, step: Step) -> str:
     return f"dependencies/{number:03d}/{position}/{step.name}"
 
 
-def _environment(slug: str) -> dict[str, str]:
+def environment(slug: str) -> dict[str, str]:
     """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
     platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
     return {

@@ -19,7 +19,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.core import clock
 from chalicelib.core.tables import condition_failed
 from chalicelib.events import Subscriber, UnitOfWork
-from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound
+from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound, PluginHeld
 from chalicelib.runtime.models import RuntimeRow
 
 _ACTIVE = "ACTIVE"
@@ -35,6 +35,8 @@ class ActivePlugin:
     registered: dict[str, Any] = field(default_factory=dict)
     is_set_aside: bool = False
     reports_deliveries: bool = False
+    # It is being updated: its events wait, and its commands are refused.
+    is_held: bool = False
 
     @property
     def commands(self) -> list[dict[str, Any]]:
@@ -56,6 +58,11 @@ def set_aside(work: UnitOfWork, slug: str) -> None:
     """Hide it from all but the dispatcher, in the transaction that takes it out of service."""
     changes = [RuntimeRow.is_set_aside.set(True), RuntimeRow.reports_deliveries.set(True)]
     work.update(RuntimeRow(_ACTIVE, slug), list(changes), RuntimeRow.pk.exists())
+
+
+def hold(slug: str) -> None:
+    """Keep everybody from calling it until it is put anew; its queue goes on receiving. One that is not active is left alone."""
+    _change(slug, RuntimeRow.is_held.set(True))
 
 
 def everyone() -> list[ActivePlugin]:
@@ -137,8 +144,15 @@ def owner_of_command(name: str) -> tuple[ActivePlugin, dict[str, Any]]:
     for plugin in everyone():
         for command in plugin.commands:
             if command["name"] == name:
+                must_not_be_held(plugin)
                 return plugin, command
     raise CommandNotFound(f"No active plugin has registered a command '{name}'", command=name)
+
+
+def must_not_be_held(plugin: ActivePlugin) -> None:
+    """Raises PluginHeld."""
+    if plugin.is_held:
+        raise PluginHeld(f"'{plugin.slug}' is being updated; try again in a moment", slug=plugin.slug)
 
 
 def refuse_taken_commands(slug: str, registered: dict[str, Any]) -> None:
@@ -161,4 +175,5 @@ def _plugin(row: RuntimeRow) -> ActivePlugin:
         body["registered"],
         is_set_aside=bool(row.is_set_aside),
         reports_deliveries=bool(row.reports_deliveries),
+        is_held=bool(row.is_held),
     )

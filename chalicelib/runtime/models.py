@@ -42,6 +42,8 @@ class RuntimeRow(Row):
     body = UnicodeAttribute(null=True)
     attempts = NumberAttribute(null=True)
     settings_version = NumberAttribute(null=True)
+    # Of an active plugin: it is being changed, and is called by nobody until that is done.
+    is_held = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     # Of a plugin in ACTIVE.
     is_set_aside = BooleanAttribute(null=True)

@@ -33,6 +33,7 @@ TABLES = {
     "EmailFeedback": {"MESSAGING"},
     "Sweeper": {"ACCOUNTS", "MESSAGING", "PLUGINS", "RUNTIME", "EVENTS", "JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
+    "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
@@ -64,6 +65,7 @@ SETTINGS = {
     "EmailFeedback": set(),
     "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
+    "UpdateCheck": {"MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY", "ENVIRONMENT"},
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
 FUNCTIONS = list(TABLES)
