@@ -6,12 +6,28 @@ Promises
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
-from chalicelib.runtime import active, commands, deliveries, invoking, limits, logs, names, provisioning, registration, schedules, storage
+from chalicelib.runtime import (
+    actions,
+    active,
+    commands,
+    deliveries,
+    endpoints,
+    invoking,
+    limits,
+    logs,
+    names,
+    provisioning,
+    registration,
+    schedules,
+    storage,
+)
 
 __all__ = [
+    "actions",
     "active",
     "commands",
     "deliveries",
+    "endpoints",
     "invoking",
     "limits",
     "logs",
