@@ -1,15 +1,11 @@
 """What can go wrong with a job, as a caller sees it."""
 
-from chalicelib.core.errors import NotFound, OperationInProgress, StreamSpaceError
+from chalicelib.core.errors import NotFound, StreamSpaceError
 
 
 class JobNotFound(NotFound):
     code = "JOB_NOT_FOUND"
     message = "There is no such job"
-
-
-class PluginBusy(OperationInProgress):
-    message = "Another job is still working on this plugin"
 
 
 class InstallationFailed(StreamSpaceError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib import marketplace, plugins, runtime
 from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
+from chalicelib.core.versions import Dependency
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, records
 from chalicelib.jobs.records import Job
@@ -35,8 +37,7 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
         "version": release.version,
         "activate": activate,
         "dependencies": needed,
-        # Those that are installed but switched off are switched on with it; nothing else is done to them.
-        "locks": touched,
+        "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
         "keeps": _with_kept_data(touched),
     }
 
@@ -67,7 +68,7 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
         "version": package.manifest.version,
         "activate": activate,
         "dependencies": needed,
-        "locks": touched,
+        "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
         "keeps": _with_kept_data(touched),
     }
 
@@ -281,8 +282,18 @@ def _environment(slug: str) -> dict[str, str]:
 def _inactive_requirements(job: Job) -> list[str]:
     if not job.request["activate"]:
         return []
-    wanted = {one.slug for one in _package(job).manifest.dependencies if not one.is_optional}
-    return [plugin.slug for plugin in plugins.all_installed() if plugin.slug in wanted and plugin.status == "inactive"]
+    return [
+        slug
+        for slug in _switched_off(_package(job).manifest.dependencies, plugins.all_installed(), activate=True)
+        # What was switched off only after the plan was made is not locked: activating will say that it is missing.
+        if slug in job.request["locks"]
+    ]
+
+
+def _switched_off(wanted: Iterable[Dependency], installed: Iterable[InstalledPlugin], *, activate: bool) -> list[str]:
+    """Those that are needed, installed and inactive: they are switched on with it, and nothing else is done to them."""
+    needed = {one.slug for one in wanted if not one.is_optional}
+    return [plugin.slug for plugin in installed if activate and plugin.slug in needed and plugin.status == "inactive"]
 
 
 def _package(job: Job) -> Package:

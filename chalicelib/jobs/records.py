@@ -1,4 +1,4 @@
-"""The jobs table: job records, their journal and progress, and the locks that keep one job at a time on a plugin."""
+"""The jobs table: job records, their journal and progress."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
+from chalicelib import plugins
 from chalicelib.core import clock, ids
-from chalicelib.core.tables import Row, TableMeta, condition_failed, table
+from chalicelib.core.errors import ConcurrentChange
+from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import Actor, unit_of_work
-from chalicelib.jobs.errors import JobNotFound, PluginBusy
+from chalicelib.jobs.errors import JobNotFound
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, STUCK = "queued", "running", "succeeded", "failed", "stuck"
 ENDED = (SUCCEEDED, FAILED, STUCK)
@@ -40,8 +41,7 @@ class _Open(GlobalSecondaryIndex["JobRow"]):
 
 
 class JobRow(Row):
-    """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it). ``pk`` LOCK#{slug}: sk
-    LOCK."""
+    """``pk`` JOB#{id}: sk RECORD (the job), JOURNAL#{order} (a step that began), PROGRESS#{id} (news of it)."""
 
     class Meta(TableMeta):
         table_name = table("JOBS_TABLE")
@@ -51,7 +51,6 @@ class JobRow(Row):
     # One text with everything that is not part of a condition: it is always read and written whole.
     body = UnicodeAttribute(null=True)
     status = UnicodeAttribute(null=True)
-    job_id = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     gsi1pk = UnicodeAttribute(null=True)
     gsi1sk = UnicodeAttribute(null=True)
@@ -106,12 +105,8 @@ class News:
 def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str]) -> Job:
     """A new job, with the locks on all plugins that it will touch. Raises PluginBusy, naming the plugin, and writes nothing."""
     job = Job(ids.text("job"), kind, slug, actor, request, started_at=clock.rfc3339(clock.now()))
-    now_s = int(clock.timestamp())
-    free = JobRow.pk.does_not_exist() | (JobRow.expires_at < now_s)
     with unit_of_work() as work:
-        for locked in sorted(set(locks)):
-            row = JobRow(f"LOCK#{locked}", "LOCK", job_id=job.id, expires_at=_later(_LOCK_S))
-            work.save(row, free, otherwise=PluginBusy(f"Another job is still working on '{locked}'", slug=locked))
+        plugins.locks.take(work, locks, owner=job.id, doing=kind, for_s=_LOCK_S)
         work.save(job.row())
     return job
 
@@ -137,14 +132,22 @@ def _job(row: JobRow) -> Job:
     return Job(**{**body, "actor": Actor(**body["actor"]), "status": row.status})
 
 
+def end(job: Job) -> None:
+    """Save a job that has ended, and give its locks back in the same moment: who sees its end can begin the next operation."""
+    locked = job.request.get("locks", [job.slug])
+    try:
+        with unit_of_work() as work:
+            work.save(job.row())
+            plugins.locks.give_back(work, locked, owner=job.id)
+    except ConcurrentChange:
+        # One of them expired, and has another owner.
+        job.save()
+        unlock(job.id, locked)
+
+
 def unlock(job_id: str, slugs: Iterable[str]) -> None:
     """Give back the locks that this job holds; another job's are left alone."""
-    for slug in slugs:
-        try:
-            JobRow(f"LOCK#{slug}", "LOCK").delete(condition=JobRow.job_id == job_id)
-        except DeleteError as error:
-            if not condition_failed(error):
-                raise
+    plugins.locks.release(job_id, slugs)
 
 
 def journal(job_id: str, order: str) -> None:

@@ -46,8 +46,7 @@ def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
     except Exception:
         job.status, job.ended_at = FAILED, clock.rfc3339(clock.now())
         job.error = {"step": None, "code": "NOT_STARTED", "message": "The job could not be started", "details": {}}
-        job.save()
-        records.unlock(job.id, request["locks"])
+        records.end(job)
         raise
     return job
 

@@ -74,10 +74,9 @@ def _undo(saga: Saga, job: Job, name: str, execution: dict[str, Any]) -> None:
 def _succeed(job: Job) -> None:
     if not job.has_ended:
         job.status, job.progress, job.ended_at = SUCCEEDED, 100, clock.rfc3339(clock.now())
-        job.save()
+        records.end(job)
     # The whole result: who follows the events has no other way to learn it.
     _tell_end(job, "complete", {"success": True, "plugin": {"slug": job.slug}, **job.made.get("result", {})})
-    records.unlock(job.id, job.request.get("locks", [job.slug]))
 
 
 def _fail(job: Job, execution: dict[str, Any]) -> None:
@@ -86,9 +85,8 @@ def _fail(job: Job, execution: dict[str, Any]) -> None:
         # A way back that was killed could not say so itself; the state machine saw it.
         job.left += [name for name in execution.get("left", {}) if not any(one.startswith(f"{name}:") for one in job.left)]
         job.status, job.ended_at = STUCK if job.left else FAILED, clock.rfc3339(clock.now())
-        job.save()
+        records.end(job)
     _tell_end(job, "failed", {"success": False, "error": job.error, "left": job.left})
-    records.unlock(job.id, job.request.get("locks", [job.slug]))
 
 
 def _tell_end(job: Job, event: str, data: dict[str, Any]) -> None:

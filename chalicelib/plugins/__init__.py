@@ -4,9 +4,11 @@ Promises
     A package is refused, with the reason and before anything is made, unless it is what it claims to be.
     An installed plugin's status, its settings and the events about them change together or not at all.
     A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
+    One operation at a time works on a plugin (``locks``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
+from chalicelib.plugins import locks
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -25,6 +27,7 @@ from chalicelib.plugins.errors import (
     PackageInvalid,
     PluginAlreadyActive,
     PluginAlreadyInstalled,
+    PluginBusy,
     PluginIsCore,
     PluginNotActive,
     PluginNotFound,
@@ -69,6 +72,7 @@ __all__ = [
     "Plan",
     "PluginAlreadyActive",
     "PluginAlreadyInstalled",
+    "PluginBusy",
     "PluginIsCore",
     "PluginNotActive",
     "PluginNotFound",
@@ -87,6 +91,7 @@ __all__ = [
     "find",
     "forget_settings",
     "get",
+    "locks",
     "manifest_schema",
     "note_latest_version",
     "parse_manifest",

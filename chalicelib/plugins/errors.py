@@ -5,6 +5,7 @@ StreamSpaceError
 ├── PluginAlreadyInstalled   409   PLUGIN_ALREADY_INSTALLED
 ├── PluginAlreadyActive      409   PLUGIN_ALREADY_ACTIVE
 ├── PluginNotActive          409   PLUGIN_NOT_ACTIVE
+├── PluginBusy               409   OPERATION_IN_PROGRESS   details.slug
 ├── PluginIsCore             403   PLUGIN_IS_CORE
 ├── PackageInvalid           422   PACKAGE_INVALID         details: field or file -> sentences
 ├── DependenciesNotMet       422   DEPENDENCIES_NOT_MET    details.missing_dependencies
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.core.errors import Conflict, NotFound, PermissionDenied, StreamSpaceError
+from chalicelib.core.errors import Conflict, NotFound, OperationInProgress, PermissionDenied, StreamSpaceError
 
 
 class PluginNotFound(NotFound):
@@ -52,6 +53,13 @@ class PluginNotActive(Conflict):
 
     def __init__(self, slug: str, status: str) -> None:
         super().__init__(f"The plugin '{slug}' is not active: its status is {status}", slug=slug, status=status)
+
+
+class PluginBusy(OperationInProgress):
+    message = "Another operation is still working on this plugin"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"Another operation is still working on '{slug}'; try again when it is done", slug=slug)
 
 
 class PluginIsCore(PermissionDenied):

@@ -10,7 +10,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError
 from chalicelib.events import Actor, retried, unit_of_work
-from chalicelib.plugins import dependencies, limits, registry, settings
+from chalicelib.plugins import dependencies, limits, locks, registry, settings
 from chalicelib.plugins.registry import InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
@@ -22,16 +22,18 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
     CommandAlreadyRegistered, ValidationError for a schedule.
     """
-    plugin = registry.get(slug)
-    plugin.must_not_be_active()
-    try:
-        return switch_on(plugin, by.actor)
-    except (PluginFailedToLoad, PluginCrashed) as error:
-        _mark_failed(slug, error, by.actor)
-        raise
+    registry.get(slug)
+    with locks.held(slug, "activate"):
+        plugin = registry.get(slug)
+        plugin.must_not_be_active()
+        try:
+            return switch_on(plugin, by.actor)
+        except (PluginFailedToLoad, PluginCrashed) as error:
+            _mark_failed(slug, error, by.actor)
+            raise
 
 
 def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
@@ -74,13 +76,15 @@ def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     """Stop a plugin: no event, command, schedule or call of its token comes through any more.
 
-    Raises: PluginNotFound, PluginNotActive, PluginIsCore, HasDependents (with the active ones that need it).
+    Raises: PluginNotFound, PluginBusy, PluginNotActive, PluginIsCore, HasDependents (with the active ones that need it).
     """
-    plugin = registry.get(slug)
-    plugin.must_be_active()
-    plugin.must_not_be_core()
-    dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
-    return switch_off(slug, by.actor)
+    registry.get(slug)
+    with locks.held(slug, "deactivate"):
+        plugin = registry.get(slug)
+        plugin.must_be_active()
+        plugin.must_not_be_core()
+        dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
+        return switch_off(slug, by.actor)
 
 
 def switch_off(slug: str, actor: Actor) -> InstalledPlugin:

@@ -170,7 +170,7 @@ class Platform:
             "objects": [one["Key"] for one in client("s3").list_objects_v2(Bucket=self.bucket).get("Contents", [])],
             "installed": [one.slug for one in plugins.all_installed()],
             "rows": [f"{row['pk']['S']} {row['sk']['S']}" for row in self._rows("RuntimeTable")],
-            "locks": [row["pk"]["S"] for row in self._rows("JobsTable") if row["pk"]["S"].startswith("LOCK#")],
+            "locks": [row["pk"]["S"] for row in self._rows("PluginsTable") if row["pk"]["S"].startswith("LOCK#")],
             "tokens": [row["pk"]["S"] for row in self._rows("AccountsTable")],
         }
         return {kind: sorted(names) for kind, names in found.items() if names}

@@ -103,7 +103,7 @@ def test_an_installation_that_is_killed_inside_a_dependency_leaves_nothing_of_it
         "activating": "CreateSchedule",
     }[part]
     _tried.append(f"dependency {part}")
-    containing = {"PutObject": "base", "TransactWriteItems": "test-PluginsTable"}.get(operation, "")
+    containing = {"PutObject": "base", "TransactWriteItems": "plugin.installed"}.get(operation, "")
     with refused(platform, operation, containing, after=part == "extracting"):
         job = platform.install("top")
 

@@ -9,9 +9,9 @@ from chalicelib import jobs, plugins, runtime
 from chalicelib.core import clock
 from chalicelib.events import Actor
 from chalicelib.jobs import records
-from chalicelib.jobs.errors import JobNotFound, PluginBusy
+from chalicelib.jobs.errors import JobNotFound
 from chalicelib.jobs.install import plan_from_marketplace
-from chalicelib.plugins import HasDependents, PluginAlreadyInstalled
+from chalicelib.plugins import HasDependents, PluginAlreadyInstalled, PluginBusy
 from tests.integration.jobs.conftest import package
 
 
