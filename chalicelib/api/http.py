@@ -38,6 +38,7 @@ View = Callable[..., "Reply"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_BODY_LIMIT = 512 * 1024
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 # DynamoDB takes keys of 1 and 2 KB, and no name of anything has more than 512 bytes.
 _LONGEST_NAME_BYTES = 800
@@ -52,7 +53,7 @@ class Reply:
     message: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     text: str | None = None
     content: bytes | None = None
 
@@ -337,7 +338,7 @@ def _permit(route: Route, caller: Caller) -> None:
         caller.require(route.permission)
 
 
-class _BinaryResponse(Response):  # type: ignore[misc]  # chalice has no types
+class _BinaryResponse(Response):
     """Bytes, which reach API Gateway as base64. It decodes them for every client, because the API's binary media types are ``*/*``."""
 
     def to_dict(self, binary_types: Any = None) -> dict[str, Any]:
@@ -415,6 +416,8 @@ def _converted(text: str, schema: validation.Schema) -> Any:
     kind = schema.get("type")
     if kind == "integer" and _WHOLE_NUMBER.fullmatch(text):
         return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
     if kind == "boolean" and text.lower() in _TRUE + _FALSE:
         return text.lower() in _TRUE
     return text

@@ -96,7 +96,7 @@ def passed_on(slug: str, title: str, response: Any, *, is_head: bool) -> Answer:
         content = ""
     if "content-type" not in headers:
         headers["content-type"] = "text/plain; charset=utf-8" if isinstance(content, str) else "application/octet-stream"
-    return Answer(status, {_title_case(name): value for name, value in headers.items()} | SAFETY, content)
+    return Answer(status, {**{_title_case(name): value for name, value in headers.items()}, **SAFETY}, content)
 
 
 def _content(response: Mapping[str, Any]) -> str | bytes:
