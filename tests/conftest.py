@@ -74,6 +74,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_REGION", _REGION)
     monkeypatch.setenv("STREAMSPACE_STACK", "test")
     monkeypatch.setenv("STREAMSPACE_ENVIRONMENT", "local")
+    # A test asks more in a second than people do in a minute; those of the limits switch them on.
+    monkeypatch.setenv("STREAMSPACE_RATE_LIMITS", "off")
     with mock_aws():
         _one_call_at_a_time(monkeypatch)
         dynamodb = doors.client("dynamodb")

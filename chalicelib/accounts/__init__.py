@@ -4,10 +4,12 @@ Promises
     A token is looked up with one strongly consistent read, and is dead the moment that it is revoked, its owner signs out or is deleted.
     Of a token only the SHA-256 is stored, of a password only the argon2id hash; neither can be read back.
     A token acts with its owner's present role, and never makes one that may do more than itself.
+    Of requests, never one more is let through than a caller is allowed in a minute, or a plugin in a day (``counts``).
     Who signs in with a wrong name learns no more, and waits no less, than with a wrong password.
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
+from chalicelib.accounts import counts
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import InvalidEmail, TokenNotFound, UserAlreadyExists, UserNotFound, WrongCredentials
 from chalicelib.accounts.permissions import ROLES, SCOPES
@@ -52,6 +54,7 @@ __all__ = [
     "WrongCredentials",
     "administrators",
     "caller_of",
+    "counts",
     "create_token",
     "create_user",
     "delete_user",

@@ -5,6 +5,8 @@
     a token, to look it up   TOKEN#{id}       TOKEN
     a user's token, to list  USER#{username}  TOKEN#{id}
     a plugin's latest token  PLUGIN#{slug}    TOKEN
+    what callers may ask     PLATFORM         RATES         (counts.py)
+    a caller's requests      CALLS#{kind}#{name}  {day}     (counts.py) a count for each group and minute, and a plugin's of the day
 
 A token is two items, written and removed in one transaction. The second lies under its owner and not in an index, because an index is
 eventually consistent: when a user is deleted, a token made a moment before must be found.

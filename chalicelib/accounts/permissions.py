@@ -46,5 +46,6 @@ _ADMIN = _MANAGER | {
     "plugins.license",
     "webhooks.manage",
     "platform.view",
+    "platform.configure",
 }
 OF_ROLE: dict[str, AbstractSet[str]] = {"admin": _ADMIN, "manager": _MANAGER, "user": frozenset()}

@@ -11,7 +11,7 @@ from typing import cast
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.update import Action
 
-from chalicelib.accounts import models, token_text
+from chalicelib.accounts import counts, models, token_text
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import TokenNotFound
 from chalicelib.accounts.models import OwnedTokenRow, PluginTokenRow, TokenRow, UserRow
@@ -49,14 +49,14 @@ class NewToken:
 
 
 def caller_of(token: str) -> Caller:
-    """Whose ``token`` this is. One strongly consistent GetItem, so that an ended token is dead at once; none for a text that is no token.
+    """Whose ``token`` this is. One strongly consistent read, so that an ended token is dead at once; none for a text that is no token.
 
     Raises: Unauthenticated.
     """
     if not token_text.is_well_formed(token):
         raise Unauthenticated("This is not a token; sign in to get one")
     token_hash = token_text.hash_of(token)
-    row = models.find_token(token_text.id_of(token_hash))
+    row = counts.find_token_and_rates(token_text.id_of(token_hash))
     if row is None or not hmac.compare_digest(row.token_hash, token_hash) or _has_expired(row):
         raise Unauthenticated("The token has expired or was revoked; sign in again")
     return Caller(

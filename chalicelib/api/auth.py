@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib import accounts
-from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.http import Reply, Request, Routes, count
 from chalicelib.api.views import auth as views
 from chalicelib.core.errors import PermissionDenied
 
@@ -37,7 +37,12 @@ _NEW_TOKEN = {
 
 @routes.post("/auth/login", public=True, body=_LOGIN, aws_calls=2)
 def login(request: Request) -> Reply:
-    """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password."""
+    """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password. 429 RATE_LIMITED: tries
+    are counted under the name that they give, whether or not anybody has it."""
+    if accounts.counts.are_on():
+        # Nobody's token was read, and the rates with it.
+        accounts.counts.rates()
+        count(request, "login", request.body["username"], "login")
     return Reply(views.signed_in(accounts.login(request.body["username"], request.body["password"])))
 
 

@@ -27,11 +27,13 @@ from chalicelib.core.errors import (
     NotFound,
     PayloadTooLarge,
     PermissionDenied,
+    RateLimited,
     StreamSpaceError,
     Unauthenticated,
     ValidationError,
 )
 from chalicelib.core.pagination import Page
+from chalicelib.core.rate_limiter import Allowance
 
 View = Callable[..., "Reply"]
 
@@ -60,7 +62,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Route:
-    """One declared route. ``aws_calls`` is its budget, which a test holds it to."""
+    """One declared route. ``aws_calls`` is its budget, which a test holds it to; ``rate`` the group that a person's requests count in."""
 
     method: str
     pattern: str
@@ -74,6 +76,7 @@ class Route:
     body_limit: int
     takes: tuple[str, ...]
     aws_calls: int
+    rate: str
 
 
 class Request:
@@ -87,6 +90,8 @@ class Request:
         self.path_parameters = path_parameters
         self.id = request_id
         self._caller: Caller | None = None
+        # What the caller has left, once the request was counted.
+        self.allowance: Allowance | None = None
 
     @property
     def caller(self) -> Caller:
@@ -186,7 +191,8 @@ class Routes:
     ``permission``: what a person must have (None: being signed in is enough).
     ``scope``: what a plugin's token, or a personal token with scopes, must have; None keeps such tokens out, unless they have ``admin``.
     ``public``: no token needed. ``plugin_only``: a plugin's token needed.
-    ``aws_calls``: at most so many AWS calls, the token's included.
+    ``aws_calls``: at most so many AWS calls, the token's included, and the one that counts the request left out.
+    ``rate``: the group that the request counts in (``core.rate_limiter``); by default the one that the path says.
     """
 
     def __init__(self) -> None:
@@ -208,6 +214,7 @@ class Routes:
                     body_limit=rule.get("body_limit", DEFAULT_BODY_LIMIT),
                     takes=rule.get("takes", ("application/json",)),
                     aws_calls=rule["aws_calls"],
+                    rate=rule.get("rate") or rate_group(method, pattern),
                 )
             )
             return view
@@ -302,29 +309,68 @@ class Api(Chalice):
             request = Request(event, route, path_parameters, request_id)
             try:
                 _admit(request)
-                return response(route.view(request, **path_parameters), request_id)
+                answer = response(route.view(request, **path_parameters), request_id)
             except StreamSpaceError as error:
-                return error_response(error, request_id)
+                answer = error_response(error, request_id)
             except Exception:  # noqa: BLE001 the one place that answers for the unexpected
                 log.logger().exception("unexpected failure", extra={"request_id": request_id, "route": route.pattern})
-                return error_response(StreamSpaceError(f"Something went wrong on our side; quote the request id {request_id}"), request_id)
+                unexpected = StreamSpaceError(f"Something went wrong on our side; quote the request id {request_id}")
+                answer = error_response(unexpected, request_id)
+            if request.allowance is not None:
+                answer.headers.update(request.allowance.headers())
+            return answer
 
         return view
 
 
 def _admit(request: Request) -> None:
-    """Raises Unauthenticated, PermissionDenied or ValidationError; in that order, so that a stranger learns nothing of the body's rules."""
+    """Raises Unauthenticated, RateLimited, PermissionDenied or ValidationError; in that order, so that a stranger learns nothing of the
+    body's rules, and guessing costs as much as asking."""
     route = request.route
     if not route.public:
         # A public route looks the token up itself where it makes a difference: a stale one must not keep anybody from signing in.
         caller = request.identify()
         if caller is None:
             raise Unauthenticated()
+        _count(request, caller)
         _permit(route, caller)
     if route.query:
         _ = request.query
     if route.body is not None:
         _ = request.body
+
+
+def _count(request: Request, caller: Caller) -> None:
+    """A person's requests count in their route's group; a plugin's in its own, so that whatever it does, it slows nobody else."""
+    if not accounts.counts.are_on():
+        return
+    # What the runtime itself reports for a plugin (attempts, failures) is not part of its day: else a day's end would look like a crash.
+    of_plugin = "runtime" if request.route.plugin_only and "/runtime/" in request.route.pattern else "plugin"
+    count(request, caller.kind, caller.id, of_plugin if caller.is_plugin else request.route.rate)
+
+
+def count(request: Request, kind: str, name: str, group: str) -> None:
+    """Count the request, and show what is left in the answer's headers. Raises RateLimited, DailyQuotaExceeded."""
+    try:
+        request.allowance = accounts.counts.count(kind, name, group)
+    except RateLimited as error:
+        request.allowance = error.allowance
+        raise
+
+
+def rate_group(method: str, pattern: str) -> str:
+    """The document's groups are those of plugin management; all else is ``general``. Source: REST, Rate Limiting."""
+    if not pattern.startswith("/admin/"):
+        return "general"
+    if pattern.startswith("/admin/plugins/marketplace") or pattern.endswith("/check-updates"):
+        return "marketplace"
+    if method == "GET":
+        # Who follows a job asks again and again, because we tell them to.
+        return "general" if pattern.endswith("/progress") or pattern.startswith("/admin/jobs/") else "read"
+    return "installation" if pattern in _INSTALLATIONS else "write"
+
+
+_INSTALLATIONS = ("/admin/plugins/install", "/admin/plugins/{slug}/update", "/admin/plugins/{slug}/restore")
 
 
 def _permit(route: Route, caller: Caller) -> None:

@@ -6,9 +6,24 @@ from typing import Any
 
 from chalicelib import accounts
 from chalicelib.api.http import Reply, Request, Routes
-from chalicelib.core import config
+from chalicelib.core import config, rate_limiter
 
 routes = Routes()
+
+_RATE = {"type": ["integer", "null"], "minimum": 1, "maximum": rate_limiter.MOST_PER_MINUTE, "description": "a minute; null: the default"}
+_SETTINGS = {
+    "type": "object",
+    "properties": {
+        "rate_limits": {
+            "type": "object",
+            "properties": dict.fromkeys(rate_limiter.DEFAULT_PER_MINUTE, _RATE),
+            "minProperties": 1,
+            "additionalProperties": False,
+        }
+    },
+    "required": ["rate_limits"],
+    "additionalProperties": False,
+}
 
 
 @routes.get("/health", public=True, aws_calls=1)
@@ -32,3 +47,16 @@ def platform(request: Request) -> Reply:
             installed = plugins.all_installed()
             about["counts"] = {"plugins": len(installed), "active_plugins": sum(one.is_active for one in installed)}
     return Reply(about)
+
+
+@routes.get("/platform/settings", permission="platform.configure", aws_calls=2)
+def settings(request: Request) -> Reply:
+    """What administrators can change while the platform runs. ``rate_limits``: requests a minute of one caller, by group."""
+    return Reply({"rate_limits": accounts.counts.rates().shown()})
+
+
+@routes.patch("/platform/settings", permission="platform.configure", body=_SETTINGS, aws_calls=3)
+def change_settings(request: Request) -> Reply:
+    """What is left out stays. Holds for requests that begin a second later. 422 VALIDATION_ERROR."""
+    rates = accounts.counts.change_rates(request.body["rate_limits"], by=request.caller.actor)
+    return Reply({"rate_limits": rates.shown()}, message="Settings updated successfully")

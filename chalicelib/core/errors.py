@@ -9,14 +9,20 @@
     │   └── ConcurrentChange         409   somebody else wrote first; use cases try again
     ├── PayloadTooLarge              413
     ├── ValidationError              422   details: field -> list of sentences
+    ├── RateLimited                  429
+    │   └── DailyQuotaExceeded       429   a plugin's own: its calls of today are used up
     └── ServiceUnavailable           503
 
 The HTTP edge turns a leaf into the documented envelope; the SDKs turn it back into a class of the same name. A part of the domain
 keeps its errors in its own ``errors.py``.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+from chalicelib.core import clock
+from chalicelib.core.rate_limiter import Allowance, Window
 
 
 class StreamSpaceError(Exception):
@@ -83,6 +89,42 @@ class ValidationError(StreamSpaceError):
     def __init__(self, faults: Mapping[str, list[str]], message: str | None = None) -> None:
         super().__init__(message)
         self.details = dict(faults)
+
+
+class RateLimited(StreamSpaceError):
+    """Too many requests in this minute; ``retry_after_s`` is when the next one has room. Source: REST, Rate Limiting."""
+
+    code, status = "RATE_LIMITED", 429
+    message = "Too many requests; slow down"
+
+    def __init__(self, group: str, limit: int, window: Window) -> None:
+        wait_s = _until(window.ends_at)
+        super().__init__(
+            f"At most {limit} '{group}' requests a minute are allowed; the next is in {wait_s} s",
+            group=group,
+            limit=limit,
+            retry_after_s=wait_s,
+        )
+        self.allowance = Allowance(limit, 0, window.ends_at)
+
+
+class DailyQuotaExceeded(RateLimited):
+    code = "DAILY_QUOTA_EXCEEDED"
+
+    def __init__(self, slug: str, limit: int, window: Window) -> None:
+        wait_s = _until(window.day_ends_at)
+        StreamSpaceError.__init__(
+            self,
+            f"The plugin '{slug}' has made its {limit} calls of today; administrators can allow more, and midnight UTC begins a new day",
+            plugin=slug,
+            limit=limit,
+            retry_after_s=wait_s,
+        )
+        self.allowance = Allowance(limit, 0, window.day_ends_at)
+
+
+def _until(moment: int) -> int:
+    return max(1, math.ceil(moment - clock.timestamp()))
 
 
 class ServiceUnavailable(StreamSpaceError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib import runtime
+from chalicelib import accounts, runtime
 from chalicelib.accounts import Caller
 from chalicelib.events import retried, unit_of_work
 from chalicelib.plugins import registry
@@ -49,5 +49,7 @@ def _record(slug: str, changes: Mapping[str, int | None], by: Caller) -> Install
         with unit_of_work(by.actor) as work:
             row = registry.save(work, plugin)
             runtime.limits.put(work, slug, after)
+            if "daily_calls" in names:
+                accounts.counts.put_daily_calls(work, slug, after.get("daily_calls"))
             work.emit("plugin.limits_changed", row, {"plugin": plugin.summary(), "changed": {name: after.get(name) for name in names}})
     return plugin

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from chalicelib import accounts
+from chalicelib.core.rate_limiter import DEFAULT_DAILY_CALLS
 from chalicelib.events import UnitOfWork
 from chalicelib.runtime.models import RuntimeRow
 
@@ -22,7 +24,7 @@ class Limits:
     memory_mb: int = 256
     timeout_s: int = 30
     concurrency: int = 10
-    daily_calls: int = 100_000
+    daily_calls: int = DEFAULT_DAILY_CALLS
     storage_bytes: int = 100 * 1024 * 1024
     storage_keys: int = 100_000
 
@@ -73,6 +75,7 @@ def put(work: UnitOfWork, slug: str, administered: Mapping[str, int]) -> None:
 
 def forget(slug: str) -> None:
     """Nothing there is fine."""
+    accounts.counts.forget_daily_calls(slug)
     RuntimeRow(*_key(slug)).delete()
 
 

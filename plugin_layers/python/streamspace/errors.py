@@ -163,6 +163,12 @@ class RateLimitedError(StreamSpaceError):
     retry_after: float | None = None
 
 
+class DailyQuotaExceededError(RateLimitedError):
+    """The plugin's calls of today are used up; ``retry_after`` is when the next day of UTC begins."""
+
+    code = "DAILY_QUOTA_EXCEEDED"
+
+
 class PayloadTooLargeError(StreamSpaceError):
     code = "PAYLOAD_TOO_LARGE"
 

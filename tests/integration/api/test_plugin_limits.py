@@ -54,7 +54,12 @@ def test_without_a_word_of_anybody_the_defaults_hold(installed, running, call, t
     installed()
 
     assert running() == (256, 30, 35, 10)
-    assert call("GET", "/admin/plugins/watcher/limits").body["data"] == {"limits": DEFAULT, "wished": {}, "administered": {}}
+    assert call("GET", "/admin/plugins/watcher/limits").body["data"] == {
+        "limits": DEFAULT,
+        "wished": {},
+        "administered": {},
+        "used": {"daily_calls": 0},
+    }
     assert call("GET", "/admin/plugins/watcher").body["data"]["limits"] == DEFAULT
 
 
