@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib import plugins, runtime
+from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
-from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.http import Reply, Request, Routes, count, count_caller
 from chalicelib.api.routing import BASE_PATH
 from chalicelib.core.errors import Unauthenticated
 from chalicelib.plugins import PluginNotActive
@@ -17,8 +17,8 @@ routes = Routes()
 _LARGEST_BODY_BYTES = 4 * 1024 * 1024
 
 
-@routes.any("/plugins/{slug}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=3)
-@routes.any("/plugins/{slug}/{path+}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=3)
+@routes.any("/plugins/{slug}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=4)
+@routes.any("/plugins/{slug}/{path+}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=4)
 def serve(request: Request, slug: str, path: str = "") -> Reply:
     """What the plugin's endpoint answers. Whether a token is needed, and which permission, the endpoint says.
 
@@ -31,6 +31,12 @@ def serve(request: Request, slug: str, path: str = "") -> Reply:
     if endpoint is None:
         return Reply(status=204, text="", headers={"Allow": ", ".join(runtime.endpoints.methods_at(plugin, below))})
     caller = _known(request) if endpoint.is_public else _signed_in(request)
+    if caller is not None:
+        count_caller(request, caller)
+    elif accounts.counts.are_on():
+        # Nobody's token was read, and the rates with it.
+        accounts.counts.rates()
+        count(request, "stranger", f"{slug}#{request.source_ip}", "general")
     if caller is not None and not endpoint.is_public:
         endpoint.must_be_open_to(caller)
     asked = Asked(request.method, below, request.raw_query, request.joined_headers, request.limited_body, request.source_ip)

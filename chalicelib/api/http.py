@@ -332,7 +332,7 @@ def _admit(request: Request) -> None:
         caller = request.identify()
         if caller is None:
             raise Unauthenticated()
-        _count(request, caller)
+        count_caller(request, caller)
         _permit(route, caller)
     if route.query:
         _ = request.query
@@ -340,7 +340,7 @@ def _admit(request: Request) -> None:
         _ = request.body
 
 
-def _count(request: Request, caller: Caller) -> None:
+def count_caller(request: Request, caller: Caller) -> None:
     """A person's requests count in their route's group; a plugin's in its own, so that whatever it does, it slows nobody else."""
     if not accounts.counts.are_on():
         return

@@ -22,6 +22,7 @@ from chalicelib.messaging.notification import Sender
 
 # How long a closed dialog can still be told from one that never was.
 _REMEMBERED = timedelta(hours=1)
+_DIALOG = "DIALOG"
 _LOOK_EVERY_S = 0.4
 _CLOSED_BECAUSE = {
     ANSWERED: "You have answered this dialog already",
@@ -62,6 +63,7 @@ def ask(
     )
     DialogRow(
         f"DIALOG#{dialog.id}",
+        _DIALOG,
         gsi1pk=f"DIALOGS#{to}",
         gsi1sk=dialog.id,
         username=to,
@@ -131,7 +133,7 @@ def withdraw(caller: Caller, dialog_id: str) -> Dialog:
 
 def _close(caller: Caller, dialog_id: str, status: str, value: Any) -> Dialog:
     """From now on it is in nobody's list. The condition holds for one writer only, and only while the plugin waits."""
-    row = DialogRow(f"DIALOG#{dialog_id}")
+    row = DialogRow(f"DIALOG#{dialog_id}", _DIALOG)
     changes: list[Any] = [DialogRow.status.set(status), DialogRow.value.set(value), DialogRow.gsi1pk.remove(), DialogRow.gsi1sk.remove()]
     is_open = DialogRow.status == PENDING
     if status == ANSWERED:
@@ -149,7 +151,7 @@ def _close(caller: Caller, dialog_id: str, status: str, value: Any) -> Dialog:
 def _seen(caller: Caller, dialog_id: str) -> Dialog:
     """Somebody else's dialog is not there."""
     try:
-        row = DialogRow.get(f"DIALOG#{dialog_id}", consistent_read=True)
+        row = DialogRow.get(f"DIALOG#{dialog_id}", _DIALOG, consistent_read=True)
     except DialogRow.DoesNotExist:
         raise DialogNotFound(id=dialog_id) from None
     dialog = _dialog(row)

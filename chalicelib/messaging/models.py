@@ -92,7 +92,7 @@ class DialogRow(Row):
         pass
 
     pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True, default="DIALOG")
+    sk = UnicodeAttribute(range_key=True)
     of_person = OfPerson()
     gsi1pk = UnicodeAttribute(null=True)
     gsi1sk = UnicodeAttribute(null=True)

@@ -224,7 +224,7 @@ def _mark(
     try:
         with unit_of_work() as work:
             work.check(row, condition & NotificationRow.audience.is_in(*_audiences(caller)), otherwise=refused)
-            work.update(models.mark_row(caller.id, row.sk), list(changes), once, otherwise=NotificationAlreadyActed() if once else None)
+            work.update(models.mark_row(caller.id, row.sk), list(changes), once, otherwise=NotificationAlreadyActed() if acted_at else None)
     except NotificationNotFound as error:
         raise (_why_not(caller, row, notification_id) if is_dismissed else refused) from error
 

@@ -7,7 +7,6 @@ browser treats the platform: so headers are passed on by name, and what a browse
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def passed_on(slug: str, title: str, response: Any, *, is_head: bool) -> Answer:
         raise broken(f"answered with {size} bytes of headers; {_LARGEST_HEADERS_BYTES} are possible")
     try:
         content = _content(response)
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, TypeError) as error:
         raise broken("gave no proper answer") from error
     if len(content) > _LARGEST_BYTES:
         raise broken(f"answered {len(content)} bytes; {_LARGEST_BYTES} are possible")

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import accounts
 from chalicelib.accounts import Caller
-from chalicelib.api import email, notifications
+from chalicelib.api import dialogs, email, notifications
 from chalicelib.api.http import Api
 
 
@@ -31,6 +31,7 @@ def messaging_api(aws: Any) -> Callable[..., tuple[int, dict[str, Any]]]:
     app = Api("test")
     app.include(notifications.routes)
     app.include(email.routes)
+    app.include(dialogs.routes)
 
     def call(method: str, path: str, body: Any = None, *, token: str, query: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
