@@ -9,6 +9,7 @@ from cli import (
     account,
     authoring,
     commands,
+    dialogs,
     jobs,
     marketplace,
     notifications,
@@ -74,6 +75,7 @@ for command in (
     templates.templates,
     commands.commands,
     notifications.notifications,
+    dialogs.dialogs,
     authoring.publish_command,
     authoring.plugin,
 ):

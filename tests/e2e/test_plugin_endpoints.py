@@ -109,7 +109,7 @@ class Plugin:
         return streamspace.api.request("plugins/" + self.manifest["name"] + "/page")
 
     def on_notification_action(self, action, context):
-        return context["user"]["username"] + " pressed " + action["handler"]
+        return f"{context['user']['username']} pressed {action['handler']}"
 """,
 }
 
@@ -182,12 +182,8 @@ def test_a_click_runs_the_function_that_the_notification_came_with(api, shop, us
         press(first, 1)
     assert again.value.code == "NOTIFICATION_ALREADY_ACTED"
     # In the container that sent it the function runs; in another one the method is asked, with no name to go by.
-    try:
-        message = press(second, 1)["message"]
-    except Refused as refused:
-        assert "on" in refused.message
-    else:
-        assert message in (f"{user.username}: later", f"{user.username} pressed undefined")
+    by_method = {f"{user.username} pressed undefined", f"{user.username} pressed None"}
+    assert press(second, 1)["message"] in {f"{user.username}: later", *by_method}
 
 
 def test_a_command_waits_for_the_answer_of_the_person_who_runs_it(api, shop, user):

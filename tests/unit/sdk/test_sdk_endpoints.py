@@ -269,9 +269,7 @@ def test_a_buttons_function_runs_in_its_container_and_a_name_goes_to_on_notifica
     assert (failed["name"], failed["hook"]) == ("ZeroDivisionError", "action Fail")
 
 
-def test_a_function_that_another_container_keeps_is_left_to_on_notification_action_or_to_nobody(
-    plugin: Start, platform: FakePlatform
-) -> None:
+def test_a_function_that_is_not_here_is_left_to_on_notification_action_or_to_nobody(plugin: Start, platform: FakePlatform) -> None:
     platform.routes["GET /api/v1/runtime/self"] = {"data": {"settings": {}, "settings_version": 1}}
 
     assert plugin(NOTIFIES + HEARS_CLICKS).call(click("fn:other"))["handled"] == "hook"
