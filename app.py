@@ -47,6 +47,13 @@ def record_dead_letters(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return dead_letters.handle(event)
 
 
+@app.lambda_function(name="email-feedback")
+def record_email_feedback(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import email_feedback
+
+    return email_feedback.handle(event)
+
+
 @app.lambda_function(name="webhook-fanout")
 def webhook_fanout(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import webhooks

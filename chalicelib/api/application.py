@@ -17,7 +17,7 @@ RESOURCES = {
     "auth": ("auth",),
     "commands": ("commands", "ui"),
     "dialogs": ("dialogs",),
-    "email": ("email",),
+    "email": ("admin", "email"),
     "endpoints": ("plugins",),
     "lifecycle": ("admin",),
     "limits": ("admin",),
@@ -29,6 +29,7 @@ RESOURCES = {
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "templates": ("templates",),
+    "uploads": ("uploads",),
     "users": ("users",),
     "webhooks": ("admin",),
 }

@@ -14,6 +14,9 @@ _ATTEMPTS = 4
 # A synchronous Lambda call answers only when the plugin does; the API's own 29 s is the bound.
 _READ_TIMEOUT_OF_S = {"lambda": 28}
 
+# Left to itself botocore signs S3's URLs in the old way, and for the host of another region, which redirects.
+_SIGNED: dict[str, dict[str, Any]] = {"s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}}
+
 # The service models that the deployment package keeps; infra/ leaves out the other four hundred.
 SERVICES = ("dynamodb", "eks", "iam", "kms", "lambda", "logs", "s3", "scheduler", "ses", "sqs", "stepfunctions", "sts")
 
@@ -32,6 +35,7 @@ def client(service: str) -> Any:
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_OF_S.get(service, _READ_TIMEOUT_S),
             retries={"mode": "standard", "total_max_attempts": 1 if service == "lambda" else _ATTEMPTS},
+            **_SIGNED.get(service, {}),
         ),
     )
 

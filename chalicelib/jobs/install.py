@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib import marketplace, plugins, runtime
+from chalicelib import marketplace, messaging, plugins, runtime
 from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.versions import Dependency
@@ -111,12 +111,14 @@ def discard_package(job: Job) -> None:
 def unpack(job: Job) -> dict[str, Any]:
     package = _package(job)
     artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.code_bundle(package))
+    messaging.templates.keep(job.slug, package.manifest.version, messaging.templates.sources_in(package.files))
     published = artifacts.publish_assets(job.slug, package.files)
     return {"assets": published}
 
 
 def discard_code(job: Job) -> None:
     artifacts.delete(artifacts.code_key(job.slug, job.request["version"]))
+    messaging.templates.forget(job.slug, job.request["version"])
     artifacts.delete_assets(job.slug)
 
 

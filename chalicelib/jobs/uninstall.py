@@ -7,7 +7,7 @@ import json
 import zipfile
 from typing import Any
 
-from chalicelib import plugins, runtime
+from chalicelib import messaging, plugins, runtime
 from chalicelib.core import clock
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts
@@ -56,7 +56,7 @@ def remove_data(job: Job) -> dict[str, Any]:
     runtime.storage.forget(job.slug, keep_data=keep_data)
     if not keep_data:
         plugins.forget_settings(job.slug)
-    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/"):
+    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):
         artifacts.delete_all(prefix)
     return {"data_removed": not keep_data}
 

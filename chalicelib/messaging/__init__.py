@@ -6,9 +6,11 @@ Promises
     A button that runs a function of a plugin works once for each person.
     A dialog is answered once, by the person it is for, with the value of one of its buttons, while somebody waits for it.
     What does not persist is gone when its time is over, also while DynamoDB has yet to remove it.
-    Email is sent from the configured address only, and nothing that a caller writes can add a header or a recipient.
+    Email is sent from the configured address or domain only, and nothing that a caller writes can add a header or a recipient.
+    Nothing is sent to an address that bounced for good or complained, until an administrator clears it.
 """
 
+from chalicelib.messaging import feedback, templates
 from chalicelib.messaging.dialog import DIALOG_KINDS, Dialog
 from chalicelib.messaging.dialogs import answer, ask, asked_of, dialog_of, withdraw
 from chalicelib.messaging.errors import (
@@ -22,7 +24,7 @@ from chalicelib.messaging.errors import (
     NotificationNotDismissible,
     NotificationNotFound,
 )
-from chalicelib.messaging.mail import Attachment, Email, send_email
+from chalicelib.messaging.mail import Attachment, Email, Sent, send_email
 from chalicelib.messaging.notification import ADMINS, EVERYONE, KINDS, Action, Notification, Sender
 from chalicelib.messaging.notifications import Inbox, button, claim_action, dismiss, forget_user, inbox, mark_read, notify, release_action
 
@@ -47,6 +49,7 @@ __all__ = [
     "NotificationNotDismissible",
     "NotificationNotFound",
     "Sender",
+    "Sent",
     "answer",
     "ask",
     "asked_of",
@@ -54,11 +57,13 @@ __all__ = [
     "claim_action",
     "dialog_of",
     "dismiss",
+    "feedback",
     "forget_user",
     "inbox",
     "mark_read",
     "notify",
     "release_action",
     "send_email",
+    "templates",
     "withdraw",
 ]

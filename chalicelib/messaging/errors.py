@@ -13,7 +13,8 @@ Conflict
 ValidationError
 └── InvalidEmailAddress           422
 ServiceUnavailable
-└── EmailNotConfigured            503
+├── EmailNotConfigured            503
+└── EmailThrottled                503   with Retry-After
 """
 
 from collections.abc import Iterable
@@ -79,3 +80,8 @@ class InvalidEmailAddress(ValidationError):
 class EmailNotConfigured(ServiceUnavailable):
     code = "EMAIL_NOT_CONFIGURED"
     message = "This installation sends no email: an administrator must set its sender address (STREAMSPACE_EMAIL_SENDER), verified in SES"
+
+
+class EmailThrottled(ServiceUnavailable):
+    def __init__(self, said: str, retry_after_s: int) -> None:
+        super().__init__(f"Amazon SES takes no more email for the moment: {said}", retry_after_s=retry_after_s)

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.accounts import is_email
-from chalicelib.core import aws
+from chalicelib.accounts import Caller, is_email
+from chalicelib.core import aws, log
 from chalicelib.core.config import setting
-from chalicelib.core.errors import ValidationError
-from chalicelib.messaging import templates
-from chalicelib.messaging.errors import EmailNotConfigured, InvalidEmailAddress
+from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError, ValidationError
+from chalicelib.messaging import feedback, templates
+from chalicelib.messaging.errors import EmailNotConfigured, EmailThrottled, InvalidEmailAddress
 
 if TYPE_CHECKING:
     from email.headerregistry import Address
     from email.message import EmailMessage
 
 MOST_RECIPIENTS = 50  # of one SES call
-# SES takes 10 MB of MIME, and base64 makes four bytes of three.
 MOST_ATTACHED_BYTES = 7 * 1024 * 1024
+# What SES takes, as MIME: base64 makes four bytes of three.
+LARGEST_MESSAGE_BYTES = 10 * 1024 * 1024
 
 _NAMED = re.compile(r'(?P<name>"[^"<>]*"|[^"<>]*?)\s*<(?P<address>[^<>\s]+)>')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_MEDIA_TYPE = re.compile(r"(?P<main>[a-z]+)/(?P<sub>[a-z0-9][a-z0-9.+-]*)(?:\s*;.*)?")
+_MEDIA_TYPE = re.compile(r"(?P<main>[a-z]+)/(?P<sub>[a-z0-9][a-z0-9.+-]*)(?:\s*;\s*charset=\"?(?P<charset>[a-z0-9._-]+)\"?\s*|\s*;.*)?")
 # Nested messages would need to be parsed, and their headers trusted.
 _COMPOSITE = ("multipart", "message")
 
-# SES's words for an address or a domain that nobody verified.
-_NOT_VERIFIED = ("MessageRejected", "MailFromDomainNotVerifiedException", "AccountSendingPausedException")
+# SES's words for what an administrator has to see to: an address or domain that nobody verified, an account that may not send.
+_NOT_CONFIGURED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AccountSendingPausedException",
+    "ConfigurationSetDoesNotExist",
+    "ConfigurationSetSendingPausedException",
+    "MailFromDomainNotVerifiedException",
+)
+_RETRY_S = 2
+_RETRY_WHEN_THE_DAY_IS_FULL_S = 3600
+# What SES takes as the value of a tag.
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 @dataclass(frozen=True)
@@ -55,32 +67,79 @@ class Email:
     attachments: Sequence[Attachment] = ()
 
 
-def send_email(email: Email) -> str:
-    """Hand the email to SES; its message id.
+@dataclass(frozen=True)
+class Sent:
+    """``skipped``: recipients that were left out, each with a sentence that says why."""
 
-    Raises: EmailNotConfigured (no sender address, or SES does not know it), EmailTemplateNotFound, InvalidEmailAddress, ValidationError.
+    message_id: str
+    skipped: Mapping[str, str]
+
+
+def send_email(email: Email, *, by: Caller | None = None, own_templates: Callable[[], templates.Sources] = dict) -> Sent:
+    """Hand the email to SES. ``own_templates`` gives the sending plugin's; it is asked only for an email from a template.
+
+    Recipients whose mail came back for good, or who complained, are left out; where nobody else is left, that is InvalidEmailAddress.
+
+    Raises: EmailNotConfigured (no sender address, or SES does not know it), EmailTemplateNotFound, InvalidEmailAddress, ValidationError,
+    EmailThrottled, ServiceUnavailable.
     """
     configured = setting("EMAIL_SENDER", "")
     if not configured:
         raise EmailNotConfigured()
-    message = composed(email, configured)
-    ses = aws.client("ses")
+    message = composed(email, configured, own_templates, setting("EMAIL_DOMAIN", "")).as_bytes()
+    if len(message) > LARGEST_MESSAGE_BYTES:
+        raise ValidationError({"email": [f"It has {len(message)} bytes when it is sent; at most {LARGEST_MESSAGE_BYTES} are possible"]})
+    # The envelope, not the headers, says who gets it: so blind copies stay blind.
+    recipients = list(dict.fromkeys(_address(text).addr_spec for text in _recipients(email)))
+    skipped = feedback.suppressed(recipients)
+    if len(skipped) == len(recipients):
+        raise InvalidEmailAddress(_refusals(email, skipped), "Nothing is sent to these addresses until an administrator clears them")
+    request: dict[str, Any] = {
+        "Source": str(_sender(email.sender, configured, setting("EMAIL_DOMAIN", ""))),
+        "Destinations": [address for address in recipients if address not in skipped],
+        "RawMessage": {"Data": message},
+    }
+    if configuration_set := setting("EMAIL_CONFIGURATION_SET", ""):
+        request["ConfigurationSetName"] = configuration_set
+    if by is not None and _TAG.fullmatch(by.id):
+        request["Tags"] = [{"Name": feedback.SENDER_TAG, "Value": by.id}]
+    return Sent(_handed_over(request), skipped)
+
+
+def _handed_over(request: dict[str, Any]) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        answer = ses.send_raw_email(
-            Source=str(message["From"]),
-            # The envelope, not the headers, says who gets it: so blind copies stay blind.
-            Destinations=[_address(text).addr_spec for text in _recipients(email)],
-            RawMessage={"Data": message.as_bytes()},
-        )
-    except ses.exceptions.ClientError as error:
-        if aws.error_code(error) in _NOT_VERIFIED:
-            raise EmailNotConfigured(f"Amazon SES refused to send: {error.response['Error'].get('Message', '')}") from error
-        raise
-    return str(answer["MessageId"])
+        return str(aws.client("ses").send_raw_email(**request)["MessageId"])
+    except ClientError as error:
+        raise _explained(aws.error_code(error), str(error.response["Error"].get("Message", ""))) from error
+    except BotoCoreError as error:
+        raise ServiceUnavailable("Amazon SES does not answer; try again shortly") from error
 
 
-def composed(email: Email, configured_sender: str) -> EmailMessage:
-    """The MIME message: a text, its HTML beside it as an alternative, and the attachments. Pure.
+def _explained(code: str, said: str) -> StreamSpaceError:
+    """SES's refusal as one of ours. Source: Amazon SES API Reference, SendRawEmail and Common Errors."""
+    if code in _NOT_CONFIGURED or (code == "MessageRejected" and any(word in said for word in ("not verified", "authority"))):
+        return EmailNotConfigured(f"Amazon SES refused to send: {said}")
+    if code in ("Throttling", "ThrottlingException", "LimitExceededException", "TooManyRequestsException"):
+        return EmailThrottled(said, _RETRY_WHEN_THE_DAY_IS_FULL_S if "daily" in said.lower() else _RETRY_S)
+    if code == "InvalidParameterValue":
+        return InvalidEmailAddress({"to": [f"Amazon SES says: {said}"]})
+    if code == "MessageRejected":
+        return ValidationError({"email": [f"Amazon SES refused it: {said}"]})
+    log.logger().error("SES failed", extra={"code": code, "said": said})
+    return ServiceUnavailable(f"Amazon SES could not take the email ({code}); try again shortly")
+
+
+def _refusals(email: Email, skipped: Mapping[str, str]) -> dict[str, list[str]]:
+    named = (("to", email.to), ("cc", email.cc), ("bcc", email.bcc))
+    return {name: [f"{_address(text).addr_spec}: {skipped[_address(text).addr_spec]}" for text in texts] for name, texts in named if texts}
+
+
+def composed(
+    email: Email, configured_sender: str, own_templates: Callable[[], templates.Sources] = dict, own_domain: str = ""
+) -> EmailMessage:
+    """The MIME message: a text, its HTML beside it as an alternative, and the attachments.
 
     Raises: EmailTemplateNotFound, InvalidEmailAddress, ValidationError.
     """
@@ -88,9 +147,9 @@ def composed(email: Email, configured_sender: str) -> EmailMessage:
     from email.policy import SMTP
 
     _check(email)
-    text, html = templates.rendered(email.template, email.data) if email.template is not None else (email.text, email.html)
+    text, html = (email.text, email.html) if email.template is None else templates.rendered(email.template, email.data, own_templates())
     message = EmailMessage(policy=SMTP)
-    message["From"] = _sender(email.sender, configured_sender)
+    message["From"] = _sender(email.sender, configured_sender, own_domain)
     message["To"] = [_address(one) for one in email.to]
     if email.cc:
         message["Cc"] = [_address(one) for one in email.cc]
@@ -104,7 +163,10 @@ def composed(email: Email, configured_sender: str) -> EmailMessage:
     for attachment in email.attachments:
         found = _MEDIA_TYPE.fullmatch(attachment.content_type.lower())
         assert found is not None, "_check refuses the others"
-        message.add_attachment(attachment.content, maintype=found["main"], subtype=found["sub"], filename=attachment.filename)
+        parameters = {"charset": found["charset"]} if found["charset"] else None
+        message.add_attachment(
+            attachment.content, maintype=found["main"], subtype=found["sub"], filename=attachment.filename, params=parameters
+        )
     return message
 
 
@@ -122,6 +184,8 @@ def _check(email: Email) -> None:
     for position, attachment in enumerate(email.attachments):
         if not attachment.filename or _CONTROL.search(attachment.filename):
             faults[f"attachments.{position}.filename"] = ["Must be a single line"]
+        elif "/" in attachment.filename or "\\" in attachment.filename or attachment.filename in (".", ".."):
+            faults[f"attachments.{position}.filename"] = ["Must be a file's name without folders"]
         found = _MEDIA_TYPE.fullmatch(attachment.content_type.lower())
         if found is None or found["main"] in _COMPOSITE:
             faults[f"attachments.{position}.contentType"] = ["Must be a media type of one part, such as 'text/plain'"]
@@ -137,14 +201,22 @@ def _check(email: Email) -> None:
         raise InvalidEmailAddress({name: sentences for name, sentences in bad.items() if sentences})
 
 
-def _sender(wanted: str | None, configured: str) -> Address:
-    """The address to send from, with the display name that was asked for. Raises ValidationError for any other address."""
+def _sender(wanted: str | None, configured: str, own_domain: str) -> Address:
+    """The address to send from: the configured one, with another display name if asked for, or any of ``own_domain``.
+
+    Raises ValidationError for any other address.
+    """
     own = _address(configured)
     if wanted is None:
         return own
-    if not _is_address(wanted) or _address(wanted).addr_spec.lower() != own.addr_spec.lower():
-        raise ValidationError({"from": [f"Email is sent from {own.addr_spec} only; leave it out, or write 'Your Name <{own.addr_spec}>'"]})
-    return _address(wanted)
+    allowed = f"{own.addr_spec} only" if not own_domain else f"{own.addr_spec} and addresses of {own_domain} only"
+    refusal = {"from": [f"Email is sent from {allowed}; leave it out, or write 'Your Name <{own.addr_spec}>'"]}
+    if not _is_address(wanted):
+        raise ValidationError(refusal)
+    address = _address(wanted)
+    if address.addr_spec.lower() != own.addr_spec.lower() and (not own_domain or address.domain.lower() != own_domain.lower()):
+        raise ValidationError(refusal)
+    return address
 
 
 def _recipients(email: Email) -> list[str]:

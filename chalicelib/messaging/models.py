@@ -5,14 +5,16 @@
     one to everyone or the admins   BROADCASTS        {stamp}
     a person's mark on such a one   MARKS#{username}  {stamp}
     a plugin's question to a person  DIALOG#{id}      DIALOG         gsi1, while unanswered: DIALOGS#{username}, {id}
+    an email that did not arrive    FEEDBACK          {stamp}        gsi1: FEEDBACK#{address}, {stamp}
+    an address to send nothing to   ADDRESS#{address} SUPPRESSED
 
-A notification's id is a prefix, which says where it is, and its stamp, which sorts by time. All expire; DynamoDB removes what has expired
-within days, so every question here leaves it out itself.
+A notification's id is a prefix, which says where it is, and its stamp, which sorts by time. All but the addresses expire; DynamoDB
+removes what has expired within days, so every question here leaves it out itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
@@ -22,6 +24,7 @@ from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
 
 _BROADCASTS = "BROADCASTS"
+_FEEDBACK = "FEEDBACK"
 
 
 class _Meta(TableMeta):
@@ -38,6 +41,15 @@ class Unread(GlobalSecondaryIndex["NotificationRow"]):
     gsi1pk = UnicodeAttribute(hash_key=True)
     gsi1sk = UnicodeAttribute(range_key=True)
     expires_at = NumberAttribute()
+
+
+class OfAddress(GlobalSecondaryIndex["FeedbackRow"]):
+    class Meta(TableMeta):
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
 
 
 class NotificationRow(Row):
@@ -108,6 +120,37 @@ class DialogRow(Row):
     # In ms since 1970: until then the plugin waits. DynamoDB's own expiry is later, and in seconds.
     closes_at_ms = NumberAttribute()
     expires_at = NumberAttribute()
+
+
+class FeedbackRow(Row):
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True, default=_FEEDBACK)
+    sk = UnicodeAttribute(range_key=True)
+    of_address = OfAddress()
+    gsi1pk = UnicodeAttribute()
+    gsi1sk = UnicodeAttribute()
+    address = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    is_final = BooleanAttribute()
+    reason = UnicodeAttribute()
+    diagnostic = UnicodeAttribute(null=True)
+    message_id = UnicodeAttribute()
+    sender = UnicodeAttribute(null=True)
+    occurred_at = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+class SuppressedRow(Row):
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default="SUPPRESSED")
+    kind = UnicodeAttribute()
+    reason = UnicodeAttribute()
+    since = UnicodeAttribute()
 
 
 def personal_row(username: str, stamp: str, **attributes: Any) -> NotificationRow:
@@ -186,6 +229,29 @@ def marks_of(username: str) -> dict[str, MarkRow]:
 def dialogs_of(username: str) -> Iterator[DialogRow]:
     """Those that wait for a person's answer, oldest first. Key condition: gsi1pk = DIALOGS#{username}."""
     return iter(DialogRow.of_person.query(f"DIALOGS#{username}"))
+
+
+def feedback_row(stamp: str, address: str, **attributes: Any) -> FeedbackRow:
+    return FeedbackRow(_FEEDBACK, stamp, gsi1pk=f"{_FEEDBACK}#{address}", gsi1sk=stamp, address=address, **attributes)
+
+
+def suppressed_row(address: str, **attributes: Any) -> SuppressedRow:
+    return SuppressedRow(f"ADDRESS#{address}", "SUPPRESSED", **attributes)
+
+
+def suppressed_of(addresses: Iterable[str]) -> dict[str, SuppressedRow]:
+    """Those of the addresses that nothing is sent to. One BatchGetItem for each hundred."""
+    keys = [(f"ADDRESS#{address}", "SUPPRESSED") for address in sorted(set(addresses))]
+    return {row.pk.removeprefix("ADDRESS#"): row for row in SuppressedRow.batch_get(keys)}
+
+
+def feedback(address: str | None, before: str | None, at_most: int) -> list[FeedbackRow]:
+    """Newest first, of one address or all. Key condition: pk = FEEDBACK (gsi1pk = FEEDBACK#{address}), sk < before."""
+    options: dict[str, Any] = {"scan_index_forward": False, "limit": at_most}
+    options["filter_condition"] = FeedbackRow.expires_at > int(clock.timestamp())
+    if address is not None:
+        return list(FeedbackRow.of_address.query(f"{_FEEDBACK}#{address}", OfAddress.gsi1sk < before if before else None, **options))
+    return list(FeedbackRow.query(_FEEDBACK, FeedbackRow.sk < before if before else None, **options))
 
 
 def delete_all_of(username: str) -> None:

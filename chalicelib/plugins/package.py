@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any
 
+from chalicelib import messaging
+from chalicelib.core.errors import ValidationError
 from chalicelib.plugins import manifest as manifests
 from chalicelib.plugins.errors import PackageInvalid
 from chalicelib.plugins.manifest import Manifest
@@ -76,6 +78,10 @@ def read(archive: bytes) -> Package:
             raise _refused(path, "This platform does not run migrations yet")
     if manifest.requires_license:
         raise _refused("manifest.requires_license", "This platform does not check licences yet")
+    try:
+        messaging.templates.sources_in(files)
+    except ValidationError as error:
+        raise PackageInvalid(error.details) from error
     return Package(manifest, files, sha256(archive).hexdigest(), len(archive))
 
 

@@ -9,6 +9,7 @@ Promises
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ class DeadLetter:
     died_at: str
 
 
+def hook_of(event_type: str) -> str:
+    """``onSessionCreated`` for ``session.created``: as the plugin API writes it."""
+    return "on" + "".join(word.capitalize() for word in re.split(r"[._]", event_type))
+
+
 def begin_attempt(slug: str, event_id: int, aggregate: str, sequence: int) -> str:
     """``run``, or ``dead-letter`` for an event that was begun too often: its earlier attempts killed the function, or were never reported.
 
@@ -49,7 +55,9 @@ def begin_attempt(slug: str, event_id: int, aggregate: str, sequence: int) -> st
     attempts = _count(slug, event_id)
     if attempts <= ATTEMPTS:
         return RUN
-    error = {"name": "PluginCrashed", "message": f"The function crashed or ran out of time in each of {ATTEMPTS} attempts"}
+    hook = hook_of(event.type)
+    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}, in each of {ATTEMPTS} attempts"
+    error = {"name": "PluginCrashed", "message": said, "hook": hook}
     _set_aside(slug, event, ATTEMPTS, error)
     return DEAD_LETTER
 

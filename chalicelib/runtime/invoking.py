@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
 from chalicelib.core import aws, clock
 from chalicelib.runtime import failures, names
@@ -12,6 +15,20 @@ from chalicelib.runtime.errors import PluginCrashed
 _LONGEST_MESSAGE = 1000
 # Whoever waits for a request's answer gets it within API Gateway's 29 s or not at all; the rest is for the platform's own work.
 _LONGEST_ANSWER_S = 26
+_FRAME = re.compile(r"/var/task/(?P<file>[^\s:\"]+)(?:\", line |:)(?P<line>[0-9]+)")
+
+# What Lambda says of an end that the plugin could not tell of itself, and what it means to an author. The first that is found counts.
+# Source: AWS Lambda Developer Guide, "Troubleshoot execution issues" and "Lambda runtime API: error types".
+_MEANINGS = (
+    ("Sandbox.Timedout", "it ran out of time: does it loop, or wait, without end?"),
+    ("Task timed out", "it ran out of time: does it loop, or wait, without end?"),
+    ("Runtime.OutOfMemory", "it ran out of memory; an administrator can give it more (limits, memory_mb)"),
+    ("signal: killed", "it ran out of memory; an administrator can give it more (limits, memory_mb)"),
+    ("heap out of memory", "it ran out of memory; an administrator can give it more (limits, memory_mb)"),
+    ("ResponseSizeTooLarge", "its answer is too large: an answer holds 6 MB"),
+    ("Runtime.ExitError", "its process ended: does it call process.exit, os._exit or abort?"),
+    ("exited", "its process ended: does it call process.exit, os._exit or abort?"),
+)
 
 
 def call_for_a_request(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -21,27 +38,56 @@ def call_for_a_request(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
     """The function's answer, ``{"ok": …}``. Raises PluginCrashed for a function that dies, times out or breaks the protocol."""
-    from botocore.exceptions import ReadTimeoutError
-
     try:
         answer = aws.client("lambda").invoke(FunctionName=names.function(slug), Payload=json.dumps(payload).encode())
         text = answer["Payload"].read()
-    except ReadTimeoutError as error:
-        message = f"The function of '{slug}' did not answer '{payload['kind']}' in time"
-        raise PluginCrashed(message, slug=slug, call=payload["kind"]) from error
+    except (HTTPClientError, ReadTimeoutError) as error:
+        raise _crashed(slug, payload, "it gave no answer in the time that a request has") from error
     if answer.get("FunctionError"):
-        raise PluginCrashed(f"The function of '{slug}' crashed during '{payload['kind']}': {_cause(text)}", slug=slug, call=payload["kind"])
+        raise _crashed(slug, payload, _cause(text), _place(text))
     try:
         body = json.loads(text)
     except ValueError:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
-        raise PluginCrashed(f"The function of '{slug}' gave no proper answer to '{payload['kind']}'", slug=slug, call=payload["kind"])
+        raise _crashed(slug, payload, "it gave no proper answer")
     return body if body["ok"] else {**body, "error": failures.trimmed(body.get("error"))}
 
 
+def _crashed(slug: str, payload: dict[str, Any], cause: str, location: str | None = None) -> PluginCrashed:
+    """Names the plugin, what it was doing, and, where Lambda knows it, the line."""
+    hook = _hook(payload)
+    where = f" at {location}" if location else ""
+    known = {"location": location} if location else {}
+    return PluginCrashed(f"The plugin '{slug}' crashed in {hook}{where}: {cause}", slug=slug, call=payload["kind"], hook=hook, **known)
+
+
+def _hook(payload: dict[str, Any]) -> str:
+    """What ran, in the words of the SDKs' own failures."""
+    kind = str(payload["kind"])
+    return {"load": "onLoad", "unload": "onUnload"}.get(kind) or (f"{kind} {payload['name']}" if "name" in payload else kind)
+
+
 def _cause(text: bytes) -> str:
+    told = text[:_LONGEST_MESSAGE].decode(errors="replace")
     try:
-        return str(json.loads(text).get("errorMessage", ""))[:_LONGEST_MESSAGE]
+        body = json.loads(text)
+        told = f"{body.get('errorType') or ''}: {body.get('errorMessage') or ''}".strip(": ")[:_LONGEST_MESSAGE]
     except (ValueError, AttributeError):
-        return text[:_LONGEST_MESSAGE].decode(errors="replace")
+        pass
+    meaning = next((meaning for sign, meaning in _MEANINGS if sign in told), None)
+    return f"{meaning} ({told})" if meaning else told
+
+
+def _place(text: bytes) -> str | None:
+    """``file:line`` of the first frame in the author's code, from the trace of Node.js or Python; None where there is none."""
+    try:
+        body = json.loads(text)
+        frames = [str(frame) for frame in body.get("trace") or body.get("stackTrace") or []]
+    except (ValueError, AttributeError, TypeError):
+        return None
+    for frame in frames if "trace" in body else reversed(frames):
+        found = _FRAME.search(frame)
+        if found and "node_modules" not in found["file"]:
+            return f"{found['file']}:{found['line']}"
+    return None

@@ -16,7 +16,7 @@ from functools import wraps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from types import FrameType
     from typing import Any, ParamSpec, TypeVar
 
@@ -27,13 +27,47 @@ _RUNS_IN_A_LOOP = 0x80 | 0x200  # inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERA
 _INLINE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
 
 
+class Pending:
+    """What a method answers that is itself a coroutine, to be run on the loop that runs already: where the caller cannot await it, a
+    thread runs it to its end."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def given_to(self, *, awaits: bool) -> Any:
+        return self.coroutine if awaits else self._run_elsewhere()
+
+    def _run_elsewhere(self) -> Any:
+        import asyncio
+        from contextvars import copy_context
+        from threading import Thread
+
+        outcome: list[tuple[Any, BaseException | None]] = []
+
+        def run() -> None:
+            try:
+                outcome.append((asyncio.run(self.coroutine), None))
+            except BaseException as error:  # noqa: BLE001 - raised again where it belongs
+                outcome.append((None, error))
+
+        thread = Thread(target=copy_context().run, args=(run,))
+        thread.start()
+        thread.join()
+        value, error = outcome[0]
+        if error is not None:
+            raise error
+        return value
+
+
 def awaitable(method: Callable[P, R]) -> Callable[P, R]:
     """Makes a blocking function's answer awaitable where the caller is a coroutine."""
 
     @wraps(method)
     def either_way(*args: P.args, **kwargs: P.kwargs) -> R:
         value = method(*args, **kwargs)
-        return _awaitable(value) if _is_coroutine(sys._getframe(1)) else value
+        awaits = _is_coroutine(sys._getframe(1))
+        shaped: R = value.given_to(awaits=awaits) if isinstance(value, Pending) else _awaitable(value) if awaits else value
+        return shaped
 
     return either_way
 

@@ -17,13 +17,14 @@ class Call:
     ``person`` is the username that it runs for.
     """
 
-    __slots__ = ("deadline", "event_id", "hook", "person")
+    __slots__ = ("deadline", "event_id", "hook", "lines", "person")
 
     def __init__(self, hook: str | None = None, event_id: Any = None, deadline: float = FOREVER, person: str | None = None) -> None:
         self.hook = hook
         self.event_id = event_id
         self.deadline = deadline
         self.person = person
+        self.lines = 0  # logged
 
 
 current: ContextVar[Call] = ContextVar("streamspace_call", default=Call())  # noqa: B039 - never changed

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from traceback import StackSummary
     from typing import Any
 
+_LONGEST_NAME = 200
+_LONGEST_MESSAGE = 4000
+_LONGEST_STACK = 16_000
+_LARGEST_DETAILS = 16_000
+
 _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib costs a cold start several milliseconds
 
 
@@ -21,22 +26,33 @@ def describe_failure(error: BaseException, folder: str, hook: str | None = None)
     code = getattr(error, "code", None)
     facts = {
         "name": type(error).__name__,
-        "message": str(error) or type(error).__name__,
-        "code": None if code is None else str(code),
-        "details": _json_or_none(getattr(error, "details", None)),
+        "message": _cut(_text(error) or type(error).__name__, _LONGEST_MESSAGE),
+        "code": None if code is None else _cut(_text(code), _LONGEST_NAME),
+        "details": _small_or_none(getattr(error, "details", None)),
         "hook": hook,
         "location": _location(error, frames, folder),
-        "stack": _stack(error, frames, folder),
+        "stack": _cut(_stack(error, frames, folder), _LONGEST_STACK),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _json_or_none(value: Any) -> Any:
+def _text(value: Any) -> str:
     try:
-        json.dumps(value)
+        return str(value)
+    except Exception:  # noqa: BLE001 - a __str__ of the author's that raises
+        return f"{type(value).__name__} whose text cannot be had"
+
+
+def _cut(text: str, longest: int) -> str:
+    """A report must not be refused for its size."""
+    return f"{text[:longest]}… ({len(text)} characters)" if len(text) > longest else text
+
+
+def _small_or_none(value: Any) -> Any:
+    try:
+        return value if len(json.dumps(value)) <= _LARGEST_DETAILS else None
     except (TypeError, ValueError, RecursionError):
         return None  # the message has to do
-    return value
 
 
 def _location(error: BaseException, frames: StackSummary, folder: str) -> str | None:
@@ -59,5 +75,9 @@ def _stack(error: BaseException, frames: StackSummary, folder: str) -> str:
 
     from_author = list(dropwhile(lambda frame: not frame.filename.startswith(folder + os.sep), frames)) or frames
     authors = [frame for frame in from_author if not frame.filename.startswith(_HERE)]
-    lines = [*traceback.format_list(authors), *traceback.format_exception_only(error)]
+    try:
+        last = traceback.format_exception_only(error)
+    except Exception:  # noqa: BLE001 - a __str__ of the author's that raises
+        last = [type(error).__name__]
+    lines = [*traceback.format_list(authors), *last]
     return "".join(["Traceback (most recent call last):\n", *lines]).rstrip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from . import environment, log
+from .alarm import Alarm, OutOfTime
 from .call import FOREVER, Call, current
 from .failure import describe_failure
 from .printing import Prints
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _VARARGS = 0x04  # inspect.CO_VARARGS
+
+_GRACE_S = 0.05  # a coroutine's own timeout, at the deadline, comes first: it leaves the event loop in order
 
 _loop: AbstractEventLoop | None = None
 
@@ -31,16 +34,19 @@ class HookFailed(Exception):
 def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
     """What ``work`` returned, or what it returned became when awaited. Raises HookFailed for whatever it raised.
 
-    A coroutine ends at the call's deadline; blocking code cannot be stopped and ends with the function's own timeout.
+    It ends at the call's deadline, also when it blocks or loops without end: an alarm interrupts it where it is. Only what holds on to
+    the interpreter itself (a single call into C) ends with the function's own timeout.
     """
     token = current.set(call)
     try:
-        with Prints():
+        with Alarm(call, _GRACE_S), Prints():
             result = work()
-            return _settled(result, call) if hasattr(result, "__await__") else result
+            return settled(result, call) if hasattr(result, "__await__") else result
     except SystemExit as left:
         raise _failed(_leaving(left), call, folder) from left
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, OutOfTime):
+            _forget_loop()
         raise _failed(error, call, folder) from error
     finally:
         current.reset(token)
@@ -52,7 +58,7 @@ def _failed(error: BaseException, call: Call, folder: str) -> HookFailed:
     return HookFailed(failure)
 
 
-def _settled(result: Awaitable[Any], call: Call) -> Any:
+def settled(result: Awaitable[Any], call: Call) -> Any:
     """Runs to its end on the container's one event loop: connections that ``on_load`` opened live on it."""
     import asyncio
 
@@ -74,6 +80,12 @@ def _settled(result: Awaitable[Any], call: Call) -> Any:
             raise  # the author's own
         said = "did not finish in time: does it await something endless?"
         raise TimeoutError(f"{call.hook} of the plugin '{environment.plugin()}' {said}") from error
+
+
+def _forget_loop() -> None:
+    """An interrupted loop may have lost what it was about to do; the next hook gets another."""
+    global _loop
+    _loop = None
 
 
 async def _as_coroutine(result: Awaitable[Any]) -> Any:

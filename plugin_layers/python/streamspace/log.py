@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# A loop that logs must not become the platform's bill: so many lines of one call, and of each so much.
+MOST_LINES = 2000
+_LONGEST_LINE = 64 * 1024
+
+
 def log(level: str, message: str, data: Any = None) -> None:
     call = current.get()
+    if call.hook is not None:
+        call.lines += 1
+        if call.lines > MOST_LINES + 1:
+            return
+        if call.lines == MOST_LINES + 1:
+            level, data = "warn", None
+            message = f"{call.hook} logged more than {MOST_LINES} lines in one call; the rest is left out"
     line = {"timestamp": _now(), "level": str(level), "message": str(message)}
     if data is not None:
         line["data"] = data
@@ -25,7 +37,11 @@ def log(level: str, message: str, data: Any = None) -> None:
     if call.event_id is not None:
         line["event_id"] = call.event_id
     stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
-    stream.write(_to_json(line) + "\n")
+    text = _to_json(line)
+    if len(text) > _LONGEST_LINE:
+        cut = f"{line['message'][:1000]}… (a line of {len(text)} characters)"
+        text = _to_json({**line, "message": cut, "data": None})
+    stream.write(text + "\n")
     stream.flush()
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESERVED_SHARE = 0.1  # of a call's time: less than this left is too little to begin with another event
+LARGEST_RESULT = 5_500_000  # Lambda's answers hold 6 MB; the envelope needs some of it
 REPORT_TIME_S = 1.0  # kept back from hooks, to report their failures in
 
 
@@ -146,9 +147,15 @@ class Runtime:
         context = {"caller": payload.get("caller")}
         result = self.run(f"command {name}", clock, command["handler"], args, context, person=_username(payload.get("caller")))
         try:
-            return json.loads(json.dumps(result))
-        except (TypeError, ValueError) as cause:
+            text = json.dumps(result)
+        except (TypeError, ValueError, RecursionError) as cause:
             raise TypeError(f"the command '{name}' returned what JSON cannot hold: {cause}") from cause
+        # In the platform's answer, which is JSON in JSON, each quote and backslash takes one more.
+        size = len(text) + text.count('"') + text.count("\\")
+        if size > LARGEST_RESULT:
+            advice = "return less, or keep it with streamspace.storage and return its key"
+            raise ValueError(f"the command '{name}' returned {size} bytes; an answer holds {LARGEST_RESULT}: {advice}")
+        return json.loads(text)
 
     def _run_endpoint(self, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
         from .endpoint_call import answer_endpoint  # most calls are events

@@ -45,11 +45,11 @@ def create_session(
     resources: SomeResources | None = None,
     persistent_home: bool = True,
     idle_timeout: str = "30m",
-    max_session_duration: str = "8h",
+    max_session_duration: str | None = None,
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Session:
-    """``resources`` are the template's where they are left out.
+    """``resources`` are the template's where they are left out; ``max_session_duration`` is 8 h, or the user's quota if that is less.
 
     Raises: UserNotFoundError, TemplateNotFoundError, QuotaExceededError, InsufficientResourcesError.
     """

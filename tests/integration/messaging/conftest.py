@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib import accounts
 from chalicelib.accounts import Caller
-from chalicelib.api import dialogs, email, notifications
+from chalicelib.api import dialogs, email, notifications, uploads
 from chalicelib.api.http import Api
+from chalicelib.core import config
+
+SENDER = "no-reply@streamspace.example"
 
 
 @pytest.fixture
@@ -32,6 +35,7 @@ def messaging_api(aws: Any) -> Callable[..., tuple[int, dict[str, Any]]]:
     app.include(notifications.routes)
     app.include(email.routes)
     app.include(dialogs.routes)
+    app.include(uploads.routes)
 
     def call(method: str, path: str, body: Any = None, *, token: str, query: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
@@ -50,6 +54,29 @@ def messaging_api(aws: Any) -> Callable[..., tuple[int, dict[str, Any]]]:
         return answer["statusCode"], json.loads(answer["body"])
 
     return call
+
+
+@pytest.fixture
+def bucket(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    aws.client("s3").create_bucket(Bucket="test-packages")
+    monkeypatch.setenv("STREAMSPACE_PACKAGES_BUCKET", "test-packages")
+    return "test-packages"
+
+
+@pytest.fixture
+def plugin_token(aws: Any) -> str:
+    return accounts.issue_plugin_token("report", frozenset({"notifications", "email"}))
+
+
+@pytest.fixture
+def outbox(aws: Any) -> Iterator[list[Any]]:
+    """SES with a verified sender; what it sent."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.ses import ses_backends
+
+    aws.client("ses").verify_email_identity(EmailAddress=SENDER)
+    with config.overridden(EMAIL_SENDER=f"StreamSpace <{SENDER}>"):
+        yield ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
 
 
 @pytest.fixture

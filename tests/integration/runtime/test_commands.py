@@ -126,7 +126,7 @@ def test_a_function_that_dies_or_breaks_the_protocol_is_a_crashed_plugin(plugin_
     with pytest.raises(PluginCrashed) as crashed:
         commands.execute("deploy", {}, by=USER)
 
-    assert crashed.value.details == {"slug": "deployer", "call": "command"}
+    assert crashed.value.details == {"slug": "deployer", "call": "command", "hook": "command deploy"}
 
 
 @pytest.mark.usefixtures("deployer")

@@ -29,6 +29,7 @@ TABLES = {
     "SessionWorker": {"SESSIONS", "EVENTS"},
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
+    "EmailFeedback": {"MESSAGING"},
     "Sweeper": {"JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
@@ -36,7 +37,16 @@ TABLES = {
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
 SETTINGS = {
     "APIHandler": {"STATE_MACHINES", "PACKAGES_BUCKET", "SECRETS_KEY_ID", "SCHEDULER_ROLE_ARN", "MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY"}
-    | {"RATE_LIMITS", "EMAIL_SENDER", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT", *_WEBHOOK_QUEUES},
+    | {
+        "RATE_LIMITS",
+        "EMAIL_SENDER",
+        "EMAIL_DOMAIN",
+        "EMAIL_CONFIGURATION_SET",
+        "NAMESPACE",
+        "INGRESS_DOMAIN",
+        "ENVIRONMENT",
+        *_WEBHOOK_QUEUES,
+    },
     "Dispatcher": {"SESSIONS_QUEUE_URL", "WEBHOOK_EVENTS_QUEUE_URL"},
     "SessionWorker": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
     | {"INGRESS_CLASS", "STORAGE_CLASS", "ENVIRONMENT"},
@@ -50,6 +60,7 @@ SETTINGS = {
     }
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
+    "EmailFeedback": set(),
     "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
@@ -229,7 +240,7 @@ def test_every_source_with_partial_failures_reports_them(resources):
     mappings = of_type(resources, "AWS::Lambda::EventSourceMapping")
     queues = {name: one["Properties"] for name, one in mappings.items() if "Queue" in json.dumps(one["Properties"]["EventSourceArn"])}
 
-    assert len(queues) == 6
+    assert len(queues) == 7
     assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for one in queues.values())
 
 

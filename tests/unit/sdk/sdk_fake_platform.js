@@ -36,15 +36,21 @@ class FakePlatform {
   }
 
   async serve(request, response) {
-    let text = '';
-    for await (const chunk of request) text += chunk;
-    const asked = { line: `${request.method} ${request.url}`, body: text === '' ? null : JSON.parse(text), headers: request.headers };
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const asked = { line: `${request.method} ${request.url}`, body: bodyOf(request, Buffer.concat(chunks)), headers: request.headers };
     const answer = this.answer(asked);
     if (answer.drop) return request.socket.destroy();
     const { status = 200, headers = {} } = answer;
     response.writeHead(status, headers);
     return response.end(status === 204 ? undefined : (answer.raw ?? JSON.stringify(envelope(answer, status))));
   }
+}
+
+/** JSON as a value; of anything else its size. */
+function bodyOf(request, bytes) {
+  if (bytes.length === 0) return null;
+  return request.headers['content-type'] === 'application/json' ? JSON.parse(bytes) : { size_bytes: bytes.length };
 }
 
 function envelope({ data = null, meta = {}, error }, status) {

@@ -46,10 +46,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         text = self.rfile.read(length)
+        is_json = self.headers.get("content-type") == "application/json"
         answer = self.platform.answer(
             {
                 "line": f"{self.command} {self.path}",
-                "body": json.loads(text) if text else None,
+                "body": None if not text else json.loads(text) if is_json else {"size_bytes": length},
                 "headers": {name.lower(): value for name, value in self.headers.items()},
             }
         )

@@ -1,6 +1,7 @@
 'use strict';
 
-// The plugin API reference's own examples, word for word, where the reference lies beside the checkout (or at STREAMSPACE_SPEC).
+// The plugin API reference's own examples, word for word, where the reference lies beside the checkout (or in STREAMSPACE_SHARED).
+// Here against a platform that answers anything; tests/e2e/test_document_examples.py shows their effects.
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,8 +10,11 @@ const vm = require('node:vm');
 const { plugin, recorder } = require('./sdk_plugin');
 const { FakePlatform } = require('./sdk_fake_platform');
 const streamspace = require('../../../plugin_layers/nodejs/node_modules/streamspace');
+const call = require('../../../plugin_layers/nodejs/node_modules/streamspace/call');
+const registry = require('../../../plugin_layers/nodejs/node_modules/streamspace/registry');
 
-const SPEC = process.env.STREAMSPACE_SPEC ?? path.resolve(__dirname, '../../../../shared/spec/plugin-api.md');
+const SHARED = process.env.STREAMSPACE_SHARED || path.resolve(__dirname, '../../../../shared');
+const SPEC = path.join(SHARED, 'spec/plugin-api.md');
 const skip = fs.existsSync(SPEC) ? false : `no plugin API reference at ${SPEC}`;
 const blocks = skip ? [] : [...fs.readFileSync(SPEC, 'utf8').matchAll(/^```javascript\n([\s\S]*?)^```/gm)].map(([, code]) => code);
 
@@ -22,7 +26,6 @@ const AsyncFunction = (async () => {}).constructor;
 
 const isModule = (code) => code.includes('module.exports');
 const isHook = (code) => /^async on[A-Z]/.test(code);
-const needsDialogs = (code) => code.includes('showDialog');
 
 /** An example that declares one name again and again is several, each begun by its comment. */
 function steps(code) {
@@ -40,7 +43,7 @@ blocks.forEach((code, index) => {
   });
 });
 
-blocks.filter((code) => !isModule(code) && !isHook(code) && !needsDialogs(code)).forEach((code) => {
+blocks.filter((code) => !isModule(code) && !isHook(code)).forEach((code) => {
   test(`runs: ${code.split('\n')[0]}`, async (t) => {
     const platform = await FakePlatform.start();
     t.after(() => platform.stop());
@@ -48,9 +51,13 @@ blocks.filter((code) => !isModule(code) && !isHook(code) && !needsDialogs(code))
     process.env.STREAMSPACE_CONFIG = '{"namespace": "streamspace"}';
     platform.routes['*'] = { data: {} };
     platform.routes['GET /api/v1/storage'] = { data: [] };
+    platform.routes['POST /api/v1/dialogs'] = { data: { status: 'answered', value: true } };
+    t.after(() => registry.reset());
     t.mock.method(console, 'log', () => {});
 
-    for (const step of steps(code)) await new AsyncFunction(...NAMES, step).apply(THIS, VALUES);
+    await call.run({ person: 'ann', deadline: Infinity }, async () => {
+      for (const step of steps(code)) await new AsyncFunction(...NAMES, step).apply(THIS, VALUES);
+    });
   });
 });
 

@@ -346,7 +346,7 @@ def test_with_a_tenth_of_the_time_left_the_rest_is_given_back(plugin: Start, rec
     """)
     started.load()
 
-    given_back = started.deliver(record({"seconds": 0.32}), record({"seconds": 0}, group="b"), left_ms=300)
+    given_back = started.deliver(record({"seconds": 0.92}), record({"seconds": 0}, group="b"), left_ms=1000)
 
     assert given_back == ["m2"]
 
