@@ -64,8 +64,18 @@ def _crashed(slug: str, payload: dict[str, Any], cause: str, location: str | Non
 
 def _hook(payload: dict[str, Any]) -> str:
     """What ran, in the words of the SDKs' own failures."""
-    kind = str(payload["kind"])
-    return {"load": "onLoad", "unload": "onUnload"}.get(kind) or (f"{kind} {payload['name']}" if "name" in payload else kind)
+    match payload:
+        case {"kind": "load"}:
+            return "onLoad"
+        case {"kind": "unload"}:
+            return "onUnload"
+        case {"kind": "endpoint", "endpoint": {"method": method, "path": path}}:
+            return f"endpoint {method} {path}"
+        case {"kind": "action", "action": {"label": label}}:
+            return f"action {label}"
+        case {"kind": kind, "name": name}:
+            return f"{kind} {name}"
+    return str(payload["kind"])
 
 
 def _cause(text: bytes) -> str:
