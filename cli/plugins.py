@@ -69,6 +69,7 @@ def show_plugin(context: Context, slug: str, as_json: bool) -> None:
         "installed at": "installed_at",
         "activated at": "activated_at",
         "error": "error",
+        "notes": "notes",
     }
     show(plugin, columns, as_json=as_json)
 
@@ -122,6 +123,8 @@ def install(
     if with_others:
         line += f"; with {', '.join(with_others)}"
     click.echo(visible(line))
+    for note in (result.get("installation") or {}).get("notes") or []:
+        click.echo(visible(f"  note: {note}"))
 
 
 @plugins.command()

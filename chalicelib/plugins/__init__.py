@@ -8,7 +8,7 @@ Promises
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks
+from chalicelib.plugins import locks, updates
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -31,8 +31,9 @@ from chalicelib.plugins.errors import (
     PluginIsCore,
     PluginNotActive,
     PluginNotFound,
+    PluginUpToDate,
 )
-from chalicelib.plugins.lifecycle import activate, deactivate, switch_off, switch_on
+from chalicelib.plugins.lifecycle import activate, deactivate, fall_back, hold, switch_off, switch_on, update
 from chalicelib.plugins.limits import apply as apply_limits
 from chalicelib.plugins.limits import change as change_limits
 from chalicelib.plugins.limits import current as current_limits
@@ -76,6 +77,7 @@ __all__ = [
     "PluginIsCore",
     "PluginNotActive",
     "PluginNotFound",
+    "PluginUpToDate",
     "activate",
     "add",
     "all_installed",
@@ -88,9 +90,11 @@ __all__ = [
     "current_settings_of",
     "deactivate",
     "dependents_of",
+    "fall_back",
     "find",
     "forget_settings",
     "get",
+    "hold",
     "locks",
     "manifest_schema",
     "note_latest_version",
@@ -110,4 +114,6 @@ __all__ = [
     "switch_off",
     "switch_on",
     "tree",
+    "update",
+    "updates",
 ]

@@ -3,6 +3,7 @@
 Promises
     Events of one aggregate reach a plugin in order, at least once; a poison one is set aside alone (``deliveries``).
     What is registered is visible exactly while its plugin is active (``active``).
+    What a plugin keeps is written whole or not at all, and never exceeds its quota (``storage``, ``usage``).
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
@@ -12,10 +13,12 @@ from chalicelib.runtime import (
     commands,
     deliveries,
     endpoints,
+    holdings,
     invoking,
     limits,
     logs,
     names,
+    objects,
     provisioning,
     registration,
     schedules,
@@ -28,10 +31,12 @@ __all__ = [
     "commands",
     "deliveries",
     "endpoints",
+    "holdings",
     "invoking",
     "limits",
     "logs",
     "names",
+    "objects",
     "provisioning",
     "registration",
     "schedules",

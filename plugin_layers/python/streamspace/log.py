@@ -11,7 +11,23 @@ from .call import current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+
+def _to_stdout(text: str) -> None:
+    stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
+    stream.write(text)
+    stream.flush()
+
+
+_write: Callable[[str], None] = _to_stdout
+
+
+def _write_to(writer: Callable[[str], None] = _to_stdout) -> None:
+    """From now on each line goes to ``writer``; to stdout again without one."""
+    global _write
+    _write = writer
 
 
 # A loop that logs must not become the platform's bill: so many lines of one call, and of each so much.
@@ -36,13 +52,11 @@ def log(level: str, message: str, data: Any = None) -> None:
         line["hook"] = call.hook
     if call.event_id is not None:
         line["event_id"] = call.event_id
-    stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
     text = _to_json(line)
     if len(text) > _LONGEST_LINE:
         cut = f"{line['message'][:1000]}… (a line of {len(text)} characters)"
         text = _to_json({**line, "message": cut, "data": None})
-    stream.write(text + "\n")
-    stream.flush()
+    _write(text + "\n")
 
 
 def debug(message: str, data: Any = None) -> None:
