@@ -17,6 +17,7 @@ from cli import (
     sessions,
     templates,
     users,
+    webhooks,
 )
 from cli.errors import CliError
 from cli.output import visible
@@ -76,6 +77,7 @@ for command in (
     commands.commands,
     notifications.notifications,
     dialogs.dialogs,
+    webhooks.webhooks,
     authoring.publish_command,
     authoring.plugin,
 ):

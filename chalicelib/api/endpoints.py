@@ -22,8 +22,8 @@ _LARGEST_BODY_BYTES = 4 * 1024 * 1024
 def serve(request: Request, slug: str, path: str = "") -> Reply:
     """What the plugin's endpoint answers. Whether a token is needed, and which permission, the endpoint says.
 
-    404 PLUGIN_NOT_FOUND, NOT_FOUND, 409 PLUGIN_NOT_ACTIVE, 405 METHOD_NOT_ALLOWED, 413 PAYLOAD_TOO_LARGE; 502 ENDPOINT_FAILED with what the
-    handler threw, 502 PLUGIN_CRASHED.
+    404 PLUGIN_NOT_FOUND, NOT_FOUND, 409 PLUGIN_NOT_ACTIVE, OPERATION_IN_PROGRESS, 405 METHOD_NOT_ALLOWED, 413 PAYLOAD_TOO_LARGE;
+    502 ENDPOINT_FAILED with what the handler threw, 502 PLUGIN_CRASHED.
     """
     plugin = _active(slug)
     below = "/" + request.path.removeprefix(f"{BASE_PATH}/plugins").strip("/").partition("/")[2]
@@ -50,6 +50,7 @@ def _active(slug: str) -> ActivePlugin:
     plugin = runtime.active.find(slug)
     if plugin is None:
         raise PluginNotActive(slug, plugins.get(slug).status)
+    runtime.active.must_not_be_held(plugin)
     return plugin
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib import accounts, plugins
 from chalicelib.accounts import Caller
+from chalicelib.runtime import active
 from tests.integration.runtime.conftest import _functions_without_docker
 from tests.unit.api.conftest import ask
 
@@ -216,6 +217,15 @@ def test_an_inactive_plugin_says_so(call, platform, repository):
     answer = call("GET", "/plugins/quiet/x")
 
     assert (answer.status, answer.error["code"]) == (409, "PLUGIN_NOT_ACTIVE")
+
+
+def test_a_plugin_that_is_being_updated_says_so(call, shop, functions):
+    active.hold("shop")
+
+    answer = call("GET", "/plugins/shop/items/1")
+
+    assert (answer.status, answer.error["code"]) == (409, "OPERATION_IN_PROGRESS")
+    assert functions.calls == []
 
 
 def test_an_activation_makes_the_registered_endpoints_known(call, platform, repository):

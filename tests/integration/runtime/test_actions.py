@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from chalicelib import accounts, messaging
 from chalicelib.accounts import Caller
+from chalicelib.core.errors import OperationInProgress
+from chalicelib.events import unit_of_work
 from chalicelib.messaging import NotificationActionUnavailable, NotificationAlreadyActed
 from chalicelib.messaging.errors import NotificationNotFound
+from chalicelib.runtime import active
 from chalicelib.runtime.actions import Pressed, press
 from chalicelib.runtime.errors import NotificationActionFailed, PluginCrashed
 
@@ -117,6 +121,19 @@ def test_without_its_plugin_a_button_says_why_nothing_runs(jane, functions):
     assert "the plugin 'updater' is not active" in away.value.message
     assert "no plugin sent" in nobodys.value.message
     assert functions.calls == []
+
+
+def test_while_its_plugin_is_updated_a_button_waits_for_another_press(jane, updater, functions):
+    notification = sent()
+    active.hold("updater")
+    with pytest.raises(OperationInProgress):
+        press(jane, notification, 1)
+    assert functions.calls == []
+
+    with unit_of_work() as work:
+        active.put(work, replace(active.find("updater"), is_held=False))
+
+    assert press(jane, notification, 1).message == "Done"
 
 
 def test_only_who_got_the_notification_presses_its_buttons(jane, updater, functions):
