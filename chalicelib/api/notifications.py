@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib import messaging, runtime
+from chalicelib import messaging
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.views.notifications import notification as view
 from chalicelib.messaging import KINDS
@@ -100,5 +100,8 @@ def act(request: Request, id: str, n: str) -> Reply:
     is there (any more) to run; 502 NOTIFICATION_ACTION_FAILED with what the plugin threw, 502 PLUGIN_CRASHED.
     """
     position = int(n) if n.isascii() and n.isdigit() and len(n) < 4 else -1
-    pressed = runtime.actions.press(request.caller, id, position)
+    # Every open page asks for its notifications; few press a button, which is what needs running plugins.
+    from chalicelib.runtime import actions
+
+    pressed = actions.press(request.caller, id, position)
     return Reply({"url": pressed.url, "message": pressed.message}, message=pressed.message)
