@@ -58,7 +58,7 @@ from chalicelib.plugins.settings import change as change_settings
 from chalicelib.plugins.settings import current as current_settings
 from chalicelib.plugins.settings import current_of as current_settings_of
 from chalicelib.plugins.settings import exported as stored_settings
-from chalicelib.plugins.settings import forget_settings
+from chalicelib.plugins.settings import forget_settings, secret_keys, secret_values
 from chalicelib.plugins.settings import restore as restore_settings
 from chalicelib.plugins.settings import shown as shown_settings
 
@@ -110,6 +110,8 @@ __all__ = [
     "restore_settings",
     "save",
     "scopes_of",
+    "secret_keys",
+    "secret_values",
     "shown_settings",
     "status_of",
     "stored_settings",

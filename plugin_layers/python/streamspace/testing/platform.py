@@ -70,6 +70,30 @@ def create_platform(
         _open[-1].close()
     place = _folder_of(folder, sys._getframe(1).f_code.co_filename)
     return Platform(place, list(users), list(templates), dict(settings or {}), scopes, email, dict(commands or {}), answer)
+
+
+class Platform:
+    """See :func:`create_platform`. What it shows (``sessions``, ``notifications`` …) are the plugin API's objects, as they are now."""
+
+    def __init__(
+        self,
+        folder: Path,
+        users: list[Mapping[str, Any]],
+        templates: list[Mapping[str, Any]],
+        settings: dict[str, Any],
+        scopes: Iterable[str] | None,
+        email: bool,
+        commands: dict[str, Callable[..., Any]],
+        answer: Callable[[dict[str, Any]], Any] | None,
+    ) -> None:
+        self.folder = folder
+        self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        self._others = commands
+        own = {path.stem for path in folder.glob("emails/*") if path.suffix in (".txt", ".html")}
+        self._world = World(sends_email=email, email_templates=own)
+        granted = frozenset(self.manifest.get("permissions") or () if scopes is None else scopes)
+        slug, version = self.manifest["name"], self.manifest.get("version", "1.0.0")
+        self._server = Server(self._world, slug, version, granted, run_command=self._run_of_another, answer=answer)
         self._server.settings = {**_defaults(self.manifest), **_known(self.manifest, settings)}
         self._runtime: Runtime | None = None
         self._registered: dict[str, Any] = {}
@@ -433,14 +457,13 @@ _STATE_AFTER = {
 
 
 def _folder_of(given: str | os.PathLike[str] | None, caller: str) -> Path:
-    starts = [Path(caller).resolve(), Path.cwd() / "manifest.json"] if given is None else []
+    starts = [Path(caller).resolve(), Path.cwd() / "manifest.json"]
     folders = [parent for start in starts for parent in start.parents] if given is None else [Path(given).resolve()]
     for folder in folders:
         if (folder / "manifest.json").is_file():
             return folder
-    raise FileNotFoundError(
-        f"There is no manifest.json in {given or Path.cwd()}: say where the plugin is, create_platform('path/to/plugin')"
-    )
+    where = given or Path.cwd()
+    raise FileNotFoundError(f"There is no manifest.json in {where}: say where the plugin is, create_platform('path/to/plugin')")
 
 
 def _whole_user(given: Mapping[str, Any]) -> dict[str, Any]:
