@@ -9,6 +9,7 @@ Promises
 """
 
 from chalicelib.plugins import locks, updates
+from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -108,6 +109,7 @@ __all__ = [
     "resolve",
     "restore_settings",
     "save",
+    "scopes_of",
     "secret_keys",
     "secret_values",
     "shown_settings",
