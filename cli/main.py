@@ -9,6 +9,7 @@ from cli import (
     account,
     authoring,
     commands,
+    dialogs,
     jobs,
     marketplace,
     notifications,
@@ -16,6 +17,7 @@ from cli import (
     sessions,
     templates,
     users,
+    webhooks,
 )
 from cli.errors import CliError
 from cli.output import visible
@@ -74,6 +76,8 @@ for command in (
     templates.templates,
     commands.commands,
     notifications.notifications,
+    dialogs.dialogs,
+    webhooks.webhooks,
     authoring.publish_command,
     authoring.plugin,
 ):

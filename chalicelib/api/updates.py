@@ -54,7 +54,7 @@ def check_updates(_request: Request) -> Reply:
     return Reply(data)
 
 
-@routes.post("/admin/plugins/bulk", body=_BULK, aws_calls=2000)
+@routes.post("/admin/plugins/bulk", permission="plugins.view", body=_BULK, aws_calls=2000)
 def many(request: Request) -> Reply:
     """REST §13. Each plugin by itself, those that others need first (or last, when they go); results in the order asked.
 

@@ -11,6 +11,7 @@ Promises
 
 from chalicelib.plugins import locks, updates
 from chalicelib.plugins.circuit import set_aside_failing
+from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -59,7 +60,7 @@ from chalicelib.plugins.settings import change as change_settings
 from chalicelib.plugins.settings import current as current_settings
 from chalicelib.plugins.settings import current_of as current_settings_of
 from chalicelib.plugins.settings import exported as stored_settings
-from chalicelib.plugins.settings import forget_settings
+from chalicelib.plugins.settings import forget_settings, secret_keys, secret_values
 from chalicelib.plugins.settings import restore as restore_settings
 from chalicelib.plugins.settings import shown as shown_settings
 
@@ -110,6 +111,9 @@ __all__ = [
     "resolve",
     "restore_settings",
     "save",
+    "scopes_of",
+    "secret_keys",
+    "secret_values",
     "set_aside_failing",
     "shown_settings",
     "status_of",

@@ -107,7 +107,8 @@ def _start(plugin: InstalledPlugin, actor: Actor, conclude: Callable[[ActivePlug
     # A new version may wish for more, and a change of limits may have died half-way.
     limits.apply(plugin)
     values, settings_version = settings.current_of(plugin), plugin.settings_version
-    answer = runtime.invoking.call(slug, {"kind": "load", "settings": values, "settings_version": settings_version})
+    told = {"settings": values, "settings_version": settings_version, "secret_settings": settings.secret_keys(plugin)}
+    answer = runtime.invoking.call(slug, {"kind": "load", **told})
     if not answer["ok"]:
         failure = answer["error"]
         raise PluginFailedToLoad(

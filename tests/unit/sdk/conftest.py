@@ -3,10 +3,12 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import logging
 import shutil
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -47,12 +49,29 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlatform]:
     server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A container's logging and warnings are its own; this process has others."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    root.handlers = list(handlers)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    yield
+    root.handlers, root.level = handlers, level
+
+
 @pytest.fixture
-def streamspace(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The SDK as a cold container imports it: without anything that an earlier test registered."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "streamspace"]:
+def streamspace(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The SDK as a cold container imports it: without anything that an earlier test registered, and leaving nothing to a later one."""
+    for name in _modules_of_the_sdk():
         monkeypatch.delitem(sys.modules, name)
-    return importlib.import_module("streamspace")
+    yield importlib.import_module("streamspace")
+    for name in _modules_of_the_sdk():
+        del sys.modules[name]
+
+
+def _modules_of_the_sdk() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] == "streamspace"]
 
 
 class Context:
