@@ -8,9 +8,11 @@ Promises
 """
 
 from chalicelib.runtime import (
+    actions,
     active,
     commands,
     deliveries,
+    endpoints,
     holdings,
     invoking,
     limits,
@@ -24,9 +26,11 @@ from chalicelib.runtime import (
 )
 
 __all__ = [
+    "actions",
     "active",
     "commands",
     "deliveries",
+    "endpoints",
     "holdings",
     "invoking",
     "limits",
