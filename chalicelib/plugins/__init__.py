@@ -11,6 +11,7 @@ Promises
 
 from chalicelib.plugins import locks, updates
 from chalicelib.plugins.circuit import set_aside_failing
+from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -110,6 +111,7 @@ __all__ = [
     "resolve",
     "restore_settings",
     "save",
+    "scopes_of",
     "secret_keys",
     "secret_values",
     "set_aside_failing",

@@ -10,12 +10,14 @@ Promises
 """
 
 from chalicelib.runtime import (
+    actions,
     active,
     attempts,
     circuit,
     commands,
     dead_letters,
     deliveries,
+    endpoints,
     holdings,
     invoking,
     limits,
@@ -30,12 +32,14 @@ from chalicelib.runtime import (
 )
 
 __all__ = [
+    "actions",
     "active",
     "attempts",
     "circuit",
     "commands",
     "dead_letters",
     "deliveries",
+    "endpoints",
     "holdings",
     "invoking",
     "limits",

@@ -9,6 +9,11 @@ _LONGEST = {"name": 200, "message": 1000, "code": 200, "hook": 200, "location": 
 _LARGEST_DETAILS = 8000
 
 
+def told(failure: dict[str, Any]) -> dict[str, Any]:
+    """What of a trimmed failure a caller gets to see as an error's details."""
+    return {key: failure[key] for key in ("name", "message", "code", "details", "location") if key in failure}
+
+
 def trimmed(failure: Any) -> dict[str, Any]:
     """A Failure (``docs/runtime-protocol.md``) with texts of bounded length; whatever else a function may answer becomes its message."""
     if not isinstance(failure, dict):

@@ -114,6 +114,18 @@ class CommandNotFoundError(StreamSpaceError):
     code = "COMMAND_NOT_FOUND"
 
 
+class EndpointFailedError(StreamSpaceError):
+    """The handler of a plugin's endpoint threw; ``details`` has its ``name`` and ``message``."""
+
+    code = "ENDPOINT_FAILED"
+
+
+class PluginCrashedError(StreamSpaceError):
+    """The function of the plugin that was called died, or ran out of time."""
+
+    code = "PLUGIN_CRASHED"
+
+
 class ValueTooLargeError(StreamSpaceError):
     """``storage.set`` with more than a value may have; ``details``: ``size_bytes`` and ``limit_bytes``."""
 

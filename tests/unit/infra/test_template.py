@@ -272,6 +272,7 @@ def test_every_path_and_method_comes_to_the_function(resources):
     for methods in paths.values():
         assert set(methods) == {"get", "post", "put", "patch", "delete", "head", "options"}
     assert paths["/{proxy+}"]["get"]["parameters"][0]["name"] == "proxy"
+    assert resources["RestAPI"]["Properties"]["BinaryMediaTypes"] == ["*/*"], "bytes go out as bytes, whatever the caller accepts"
 
 
 def test_each_artifact_is_a_parameter_that_a_function_or_layer_takes(template):
