@@ -111,13 +111,14 @@ def _queues(calls: list[str]) -> Iterator[dict[str, dict[str, list[int]]]]:
     call = BaseClient._make_api_call
 
     def taking(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        if operation != "SendMessageBatch":
+        if operation not in ("SendMessage", "SendMessageBatch"):
             return call(client, operation, parameters)
         calls.append(operation)
-        for entry in parameters["Entries"]:
+        entries = parameters.get("Entries") or [parameters]
+        for entry in entries:
             body = json.loads(entry["MessageBody"])
             arrived[parameters["QueueUrl"]][entry["MessageGroupId"]].append(body["id"])
-        return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]], "Failed": []}
+        return {"Successful": [{"Id": entry.get("Id")} for entry in entries], "Failed": []}
 
     BaseClient._make_api_call = taking
     try:

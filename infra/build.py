@@ -217,9 +217,12 @@ def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _python_sdk_files() -> Iterator[tuple[str, bytes]]:
+    """All but ``streamspace/testing``, which is for authors' machines."""
     base = ROOT / "plugin_layers"
     for path in _sources(base / "python"):
-        yield path.relative_to(base).as_posix(), path.read_bytes()
+        name = path.relative_to(base).as_posix()
+        if "/streamspace/testing/" not in name:
+            yield name, path.read_bytes()
 
 
 def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:

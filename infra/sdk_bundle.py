@@ -46,7 +46,7 @@ def bundled(folder: Path) -> Iterator[tuple[str, str]]:
     for name in ENTRY_POINTS:
         yield f"{name}.js", f"'use strict';\n\nmodule.exports = require('./{_BUNDLE}')('{name}');\n"
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".ts"):
+        if path.suffix in (".json", ".ts", ".mjs"):
             yield path.name, path.read_text()
 
 

@@ -8,7 +8,11 @@ Promises
     Nothing is sent to an address that bounced for good or complained, until an administrator clears it.
 """
 
-from chalicelib.messaging import feedback, templates
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chalicelib.messaging.errors import (
     EmailNotConfigured,
     EmailTemplateNotFound,
@@ -16,9 +20,25 @@ from chalicelib.messaging.errors import (
     NotificationNotDismissible,
     NotificationNotFound,
 )
-from chalicelib.messaging.mail import Attachment, Email, Sent, send_email
 from chalicelib.messaging.notification import ADMINS, EVERYONE, KINDS, Action, Notification, Sender
 from chalicelib.messaging.notifications import Inbox, act, dismiss, forget_user, inbox, mark_read, notify
+
+if TYPE_CHECKING:
+    from chalicelib.messaging import feedback, templates
+    from chalicelib.messaging.mail import Attachment, Email, Sent, send_email
+
+# Loaded by those who send email: notifications are asked for by every open page, and would wait for it at each cold start.
+_OF_MAIL = ("Attachment", "Email", "Sent", "send_email")
+_MODULES = ("feedback", "templates")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_MAIL:
+        return getattr(import_module("chalicelib.messaging.mail"), name)
+    if name in _MODULES:
+        return import_module(f"chalicelib.messaging.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "ADMINS",

@@ -1,72 +1,48 @@
 """The fields of a plugin's settings, in one shape, whichever way its manifest says them: ``settings`` or ``configSchema``.
 
 A field is a dict as the administrator's page shows it (REST §3): ``key``, ``type``, ``label``, ``tab``, and where given ``default``,
-``hint``, ``options`` ([{value, label}]), ``rules``, and whatever else its author wrote. ``schema`` is the JSON Schema of a ``json``
-field's value.
+``hint``, ``options`` ([{value, label}]), ``rules``, and whatever else its author wrote. ``schema`` is a JSON Schema that its value keeps
+to as well; ``has_secrets`` says that a part of a ``json`` field's value is a secret, so that the whole is kept as one.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.plugins import rules
+from chalicelib.plugins import config_schema, rules
 
+TYPES = config_schema.TYPES
 SECRET_TYPES = frozenset({"password", "secret"})
-TYPES = (
-    "text",
-    "textarea",
-    "number",
-    "integer",
-    "boolean",
-    "select",
-    "multiselect",
-    "password",
-    "secret",
-    "email",
-    "url",
-    "color",
-    "date",
-    "json",
-)
-
 Field = dict[str, Any]
 Settings = dict[str, list[dict[str, Any]]]
 Faults = dict[str, list[str]]
 
-_OF_FORMAT = {
-    "password": "password",
-    "secret": "password",
-    "email": "email",
-    "uri": "url",
-    "url": "url",
-    "date": "date",
-    "date-time": "date",
-    "color": "color",
-    "textarea": "textarea",
-    "multiline": "textarea",
-}
-_OF_TYPE = {"string": "text", "enum": "select", "object": "json", "array": "json"}
+_SECRETIVE = re.compile(r"(?:secret|password|passwd|token|api_?key|private_?key)$", re.IGNORECASE)
 _GENERAL = {"key": "general", "label": "General", "icon": "settings"}
 
 
 def is_secret(field: Mapping[str, Any]) -> bool:
-    return field["type"] in SECRET_TYPES
+    return field["type"] in SECRET_TYPES or field.get("has_secrets") is True
 
 
 def of_manifest(document: Mapping[str, Any]) -> Settings:
     """``{"tabs", "fields"}`` of a manifest that :func:`faults_of` found nothing wrong with."""
     defaults = document.get("defaultConfig") or {}
     given = document.get("settings")
+    schema = document.get("configSchema")
     if given is not None:
         fields = [_complete(dict(field), defaults) for field in given.get("fields") or []]
-        tabs = [{**tab, "label": tab.get("label") or _spoken(tab["key"])} for tab in given.get("tabs") or []]
-    else:
-        schema = document.get("configSchema") or {}
+        tabs = [{**tab, "label": tab.get("label") or config_schema.spoken(tab["key"])} for tab in given.get("tabs") or []]
+    elif schema is not None:
         required = schema.get("required") or []
-        fields = [_complete(_of_property(key, prop, key in required), defaults) for key, prop in (schema.get("properties") or {}).items()]
+        properties = (schema.get("properties") or {}).items()
+        fields = [_complete(config_schema.field_of(key, prop, key in required), defaults) for key, prop in properties]
+        tabs = []
+    else:
+        # Defaults alone say what there is to set, and of which kind.
+        fields = [_complete(config_schema.field_of(key, config_schema.guessed(value), False), defaults) for key, value in defaults.items()]
         tabs = []
     if fields and not tabs:
         tabs = [dict(_GENERAL)]
@@ -83,8 +59,8 @@ def faults_of(document: Mapping[str, Any]) -> Faults:
     if document.get("settings") is not None:
         place = "settings.fields"
     else:
-        place = "configSchema.properties"
-        faults |= _faults_of_json_schema(document.get("configSchema") or {})
+        place = "configSchema.properties" if document.get("configSchema") is not None else "defaultConfig"
+        faults |= config_schema.faults_of(document.get("configSchema") or {})
     if faults:
         return faults
     settings = of_manifest(document)
@@ -105,6 +81,14 @@ def faults_of(document: Mapping[str, Any]) -> Faults:
     return faults
 
 
+def notes(document: Mapping[str, Any]) -> Iterator[str]:
+    """What administrators may not expect of the settings of a manifest without faults."""
+    yield from config_schema.notes(document.get("configSchema") or {})
+    for field in of_manifest(document)["fields"]:
+        if field["type"] in ("text", "textarea") and _SECRETIVE.search(field["key"]):
+            yield f"The setting '{field['key']}' sounds like a secret, but is shown: the type or format 'password' would keep it"
+
+
 def rules_of(field: Mapping[str, Any]) -> tuple[rules.Rule, ...]:
     return rules.parse(field.get("rules") or "")
 
@@ -120,7 +104,7 @@ def value_faults(field: Mapping[str, Any], value: Any, values: Mapping[str, Any]
         # A value of the wrong type breaks most rules too, and saying so would only hide the cause.
         return [f"The {field['label'].lower()} {predicate}"]
     if "schema" in field:
-        found += [f"The {field['label'].lower()} is not valid: {sentence}" for sentence in _schema_faults(field["schema"], value)]
+        found += config_schema.value_faults(field["schema"], value, field["label"])
     return found
 
 
@@ -165,16 +149,8 @@ def _choice_fault(field: Mapping[str, Any], values: list[Any]) -> str | None:
     return f"must be one of: {', '.join(str(choice) for choice in choices)}"
 
 
-def _schema_faults(schema: Mapping[str, Any], value: Any) -> list[str]:
-    # Imported by the first call: it costs 100 ms. Not by core.validation, which keeps what it compiled, and this schema is not ours.
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: [str(step) for step in error.absolute_path])
-    return [f"{'.'.join(str(step) for step in error.absolute_path) or 'the whole'}: {error.message}" for error in errors[:20]]
-
-
 def _complete(field: Field, defaults: Mapping[str, Any]) -> Field:
-    field["label"] = field.get("label") or _spoken(field["key"])
+    field["label"] = field.get("label") or config_schema.spoken(field["key"])
     if field["key"] in defaults:
         field["default"] = defaults[field["key"]]
     options = field.get("options")
@@ -189,101 +165,6 @@ def _option(option: Any) -> tuple[Any, Any]:
         value = option.get("value")
         return value, option.get("label", value)
     return option, option
-
-
-def _of_property(key: str, prop: Mapping[str, Any], is_required: bool) -> Field:
-    kind = _kind_of(prop)
-    options = _options_of(prop)
-    if options is not None and kind in ("string", "number", "integer", "enum"):
-        field_type = "select"
-    elif kind == "array" and options is not None:
-        field_type = "multiselect"
-    elif kind == "string":
-        secret = prop.get("writeOnly") is True or prop.get("secret") is True
-        field_type = "password" if secret else _OF_FORMAT.get(str(prop.get("format")), "text")
-    else:
-        field_type = _OF_TYPE.get(kind, kind)
-    field: Field = {"key": key, "type": field_type}
-    if prop.get("title"):
-        field["label"] = str(prop["title"])
-    if prop.get("description"):
-        field["hint"] = str(prop["description"])
-    default = _default_of(prop)
-    if default is not None:
-        field["default"] = default
-    if options is not None:
-        field["options"] = options
-    found = ["required"] if is_required else []
-    if field_type not in ("select", "multiselect"):
-        found += [f"min:{_plain(prop[name])}" for name in ("minimum", "minLength") if name in prop]
-        found += [f"max:{_plain(prop[name])}" for name in ("maximum", "maxLength") if name in prop]
-        found += [f"gt:{_plain(prop['exclusiveMinimum'])}"] if "exclusiveMinimum" in prop else []
-        found += [f"lt:{_plain(prop['exclusiveMaximum'])}"] if "exclusiveMaximum" in prop else []
-        found += [f"multiple_of:{_plain(prop['multipleOf'])}"] if "multipleOf" in prop else []
-        found += [f"regex:{prop['pattern']}"] if prop.get("pattern") else []
-    if found:
-        # As a list where the pattern has a | in it, which would separate two rules.
-        field["rules"] = found if any("|" in rule for rule in found) else "|".join(found)
-    if field_type == "json":
-        field["schema"] = {name: value for name, value in prop.items() if name not in ("title", "description", "default")}
-    return field
-
-
-def _kind_of(prop: Mapping[str, Any]) -> str:
-    kinds = prop.get("type")
-    if isinstance(kinds, list):
-        kinds = next((kind for kind in kinds if kind != "null"), "string")
-    if kinds:
-        return str(kinds)
-    if "properties" in prop:
-        return "object"
-    return "array" if "items" in prop else "string"
-
-
-def _options_of(prop: Mapping[str, Any]) -> list[Any] | None:
-    items = prop.get("items")
-    for source in (prop, items if isinstance(items, Mapping) else {}):
-        for name in ("enum", "options", "values", "choices"):
-            found = source.get(name)
-            if isinstance(found, list):
-                return [choice for choice in found if choice is not None]
-    return None
-
-
-def _default_of(prop: Mapping[str, Any]) -> Any:
-    if "default" in prop:
-        return prop["default"]
-    inner = prop.get("properties")
-    if isinstance(inner, Mapping):
-        found = {key: _default_of(each) for key, each in inner.items() if isinstance(each, Mapping)}
-        return {key: value for key, value in found.items() if value is not None} or None
-    return None
-
-
-def _faults_of_json_schema(schema: Mapping[str, Any]) -> Faults:
-    if not schema:
-        return {}
-    faults: Faults = {}
-    if '"$ref"' in json.dumps(schema) or '"$dynamicRef"' in json.dumps(schema):
-        # A reference could make the platform fetch an address of the author's choice.
-        return {"configSchema": ["References ($ref) are not supported; write the schema out"]}
-    for key, prop in (schema.get("properties") or {}).items():
-        kind = _kind_of(prop)
-        if kind not in (*TYPES, *_OF_TYPE):
-            faults[f"configSchema.properties.{key}.type"] = [f"Unknown type '{kind}'; known are: {', '.join([*_OF_TYPE, *TYPES])}"]
-        elif kind == "enum" and _options_of(prop) is None:
-            faults[f"configSchema.properties.{key}.enum"] = ["An enum needs a list of its values"]
-        elif kind in ("object", "array", "json"):
-            from jsonschema import Draft202012Validator, SchemaError
-
-            try:
-                Draft202012Validator.check_schema({name: value for name, value in prop.items() if name != "type" or value != "json"})
-            except SchemaError as error:
-                faults[f"configSchema.properties.{key}"] = [f"This is not a valid JSON Schema: {error.message}"]
-    for key in schema.get("required") or []:
-        if key not in (schema.get("properties") or {}):
-            faults["configSchema.required"] = [f"There is no property '{key}'"]
-    return faults
 
 
 def _faults_of_field(field: Field, tabs: set[str], keys: tuple[str, ...]) -> list[str]:
@@ -306,13 +187,3 @@ def _faults_of_field(field: Field, tabs: set[str], keys: tuple[str, ...]) -> lis
     if not found and not rules.is_empty(default):
         found += [f"Its default breaks its own rules: {sentence}" for sentence in value_faults(field, default, {}, {})]
     return found
-
-
-def _spoken(key: str) -> str:
-    """``default_due_days`` and ``defaultDueDays`` -> ``Default Due Days``."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).replace("_", " ").replace("-", " ").replace(".", " ").split()
-    return " ".join(word[:1].upper() + word[1:] for word in words)
-
-
-def _plain(number: Any) -> str:
-    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)

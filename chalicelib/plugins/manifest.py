@@ -8,16 +8,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from chalicelib.accounts.permissions import SCOPES
 from chalicelib.core import validation, versions
 from chalicelib.core.versions import Dependency
-from chalicelib.plugins import fields
+from chalicelib.plugins import declarations, fields
 from chalicelib.plugins.errors import PackageInvalid
 
 __all__ = ["Dependency", "Manifest", "parse", "schema", "trusted"]
@@ -40,7 +39,6 @@ _LANGUAGES = {
     ".cs": "C#",
     ".sh": "a shell script",
 }
-_CRON = re.compile(r"\S+(?:\s+\S+){4}|(?:rate|cron|at)\([^()]+\)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,9 @@ class Manifest:
     """``requirements`` always says ``system_version`` where the author wrote either name. ``packages``: npm's or pip's, which are vendored.
 
     ``settings`` is ``{"tabs", "fields"}`` with labels and defaults filled in, whether the author wrote settings or a configSchema.
+    ``contributes`` also has what ``scheduler``, ``api``, ``apiEndpoints`` and ``ui`` declare. ``events``: type -> the method that the
+    author named for it, or None. ``tables``: the names in ``database.tables``. ``notes``: what was said and has no effect here, or another
+    one than its words promise; a sentence each.
     ``raw`` is the document as it came: what ``this.manifest`` shows to the plugin.
     """
 
@@ -77,6 +78,9 @@ class Manifest:
     is_premium: bool
     is_core: bool
     contributes: dict[str, list[Any]]
+    events: dict[str, str | None]
+    tables: tuple[str, ...]
+    notes: tuple[str, ...]
     limits: dict[str, int]
     raw: dict[str, Any]
 
@@ -114,10 +118,6 @@ def trusted(document: Mapping[str, Any]) -> Manifest:
         requirements.setdefault("system_version", requirements["streamspaceVersion"])
         del requirements["streamspaceVersion"]
     repository = document.get("repository")
-    contributes = dict(document.get("contributes") or {})
-    jobs = (document.get("scheduler") or {}).get("jobs")
-    if jobs and "scheduled_tasks" not in contributes:
-        contributes["scheduled_tasks"] = jobs
     return Manifest(
         slug=document["name"],
         version=document["version"],
@@ -136,7 +136,7 @@ def trusted(document: Mapping[str, Any]) -> Manifest:
         changelog=document.get("changelog"),
         runtime=runtime,
         main=_main_of(document, runtime),
-        scopes=frozenset(document.get("permissions") or ()),
+        scopes=declarations.scopes(document),
         requirements=requirements,
         dependencies=tuple(
             Dependency(one["slug"], one.get("version_constraint", "*"), one.get("is_optional", False))
@@ -147,7 +147,10 @@ def trusted(document: Mapping[str, Any]) -> Manifest:
         requires_license=document.get("requires_license", False),
         is_premium=document.get("is_premium", False),
         is_core=document.get("is_core", False),
-        contributes=contributes,
+        contributes=declarations.contributes(document),
+        events=declarations.events(document),
+        tables=declarations.tables(document),
+        notes=(*declarations.notes(document, schema()["properties"]), *fields.notes(document)),
         limits=dict(document.get("limits") or {}),
         raw=dict(document),
     )
@@ -164,8 +167,8 @@ def _faults_of(document: Any) -> dict[str, list[str]]:
         faults["manifest.json"] = faults.pop("body")
     # A field whose very shape is wrong is not looked at more closely; the others are.
     broken = {path.partition(".")[0] for path in faults} - {"permissions"}
-    for name, check in _CHECKS.items():
-        if name in broken:
+    for parts, check in _CHECKS:
+        if parts & broken:
             continue
         for path, sentences in check(document).items():
             # Our sentence says it better than the schema's about the same field.
@@ -192,17 +195,6 @@ def _version(document: Mapping[str, Any]) -> dict[str, list[str]]:
     if isinstance(version, str) and not versions.is_version(version):
         return {"version": [f"'{version}' is not a semantic version, such as 1.2.0 (semver.org)"]}
     return {}
-
-
-def _permissions(document: Mapping[str, Any]) -> dict[str, list[str]]:
-    asked = document.get("permissions")
-    if not isinstance(asked, list):
-        return {}
-    unknown = [scope for scope in asked if not isinstance(scope, str) or scope not in SCOPES]
-    if not unknown:
-        return {}
-    known = ", ".join(sorted(SCOPES))
-    return {"permissions": [f"Unknown scope '{scope}'; known are: {known}" for scope in unknown]}
 
 
 def _entrypoints(document: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -256,16 +248,10 @@ def _dependencies(document: Mapping[str, Any]) -> dict[str, list[str]]:
 def _contributes(document: Mapping[str, Any]) -> dict[str, list[str]]:
     faults: dict[str, list[str]] = {}
     contributes = document.get("contributes") or {}
-    for position, task in enumerate(contributes.get("scheduled_tasks") or []):
-        if not _CRON.fullmatch(task["schedule"].strip()):
-            faults[f"contributes.scheduled_tasks.{position}.schedule"] = [
-                f"'{task['schedule']}' is not a schedule: write cron with five fields (0 2 * * *), or rate(5 minutes)"
-            ]
     for kind, key in (
         ("widgets", "id"),
         ("settings_pages", "id"),
         ("commands", "name"),
-        ("scheduled_tasks", "name"),
         ("permissions", "name"),
     ):
         names = [one[key] for one in contributes.get(kind) or []]
@@ -288,16 +274,21 @@ def _misspelt(document: Mapping[str, Any]) -> dict[str, list[str]]:
     return faults
 
 
-_CHECKS = {
-    "name": _name,
-    "version": _version,
-    "permissions": _permissions,
-    "entrypoints": _entrypoints,
-    "requirements": _requirements,
-    "dependencies": _dependencies,
-    "contributes": _contributes,
-    "": _misspelt,
-}
+# Each with the parts of the document that it reads.
+_CHECKS: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], dict[str, list[str]]]], ...] = (
+    (frozenset({"name"}), _name),
+    (frozenset({"version"}), _version),
+    (frozenset(), declarations.faults_of_permissions),
+    (frozenset({"entrypoints"}), _entrypoints),
+    (frozenset({"requirements"}), _requirements),
+    (frozenset({"dependencies"}), _dependencies),
+    (frozenset({"contributes"}), _contributes),
+    (frozenset({"contributes", "scheduler"}), declarations.faults_of_tasks),
+    (frozenset({"contributes", "api", "apiEndpoints"}), declarations.faults_of_endpoints),
+    (frozenset({"events"}), declarations.faults_of_events),
+    (frozenset({"database"}), declarations.faults_of_tables),
+    (frozenset(), _misspelt),
+)
 
 
 def _bare(name: str) -> str:

@@ -101,6 +101,18 @@ def current_of(plugin: InstalledPlugin) -> dict[str, Any]:
     return {**defaults(plugin.manifest), **{key: value for key, value in stored.plain.items() if key in known}, **opened}
 
 
+def secret_keys(plugin: InstalledPlugin) -> list[str]:
+    """The keys of those settings whose values nobody may see again."""
+    return [field["key"] for field in plugin.manifest.settings["fields"] if fields.is_secret(field)]
+
+
+def secret_values(plugin: InstalledPlugin) -> list[str]:
+    """The present secrets in clear, to be kept out of what is shown. Costs as :func:`current_of`; nothing for a plugin without secrets."""
+    keys = secret_keys(plugin)
+    values = current_of(plugin) if keys else {}
+    return [str(values[key]) for key in keys if values.get(key)]
+
+
 def forget_settings(slug: str) -> None:
     """Remove what was set for a plugin. Nothing there is fine."""
     SettingsRow(settings_key(slug), "values").delete()
@@ -133,7 +145,7 @@ def _faults_of(known: Mapping[str, Field], given: Mapping[str, Any], stored: _St
         if fields.is_secret(field) and value is None and key in stored.secret:
             continue
         found = fields.value_faults(field, value, together, labels)
-        if fields.is_secret(field) and isinstance(value, str) and len(value.encode()) > secrets.LARGEST_BYTES:
+        if fields.is_secret(field) and len(_secret_text(value).encode()) > secrets.LARGEST_BYTES:
             found.append(f"The {labels[key].lower()} must not exceed {secrets.LARGEST_BYTES} bytes")
         if found:
             faults[key] = found
@@ -185,6 +197,21 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         elif value:
             secret[key] = secrets.sealed(value, plugin=slug, setting=key)
     return _Stored(plain, secret)
+
+
+def _secret_text(value: Any) -> str:
+    """A secret is a text, or an object or list with secrets in it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _secret_value(field: Field, text: str) -> Any:
+    if field["type"] in fields.SECRET_TYPES:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        # It was a text in an earlier version of the plugin.
+        return text
 
 
 def _read(slug: str) -> _Stored:

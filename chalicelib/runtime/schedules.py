@@ -6,86 +6,88 @@ Promise: their names are written down before the first one is made, so that what
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from chalicelib.core import aws, config
 from chalicelib.core.errors import ValidationError
-from chalicelib.runtime import names
+from chalicelib.runtime import cron, names
 from chalicelib.runtime.models import RuntimeRow
 
 
 def create(slug: str, function_arn: str, schedules: list[dict[str, Any]]) -> None:
-    """Make each of ``[{"name", "expression"}]``; one that exists is changed. Raises ValidationError for an expression that AWS refuses."""
-    if not schedules:
+    """Let the plugin have just these: ``[{"name", "expression", "timezone"?}]``. One that exists is changed, another one removed.
+
+    Raises ValidationError, which names the schedule, before any is made; or while, for what only Scheduler knows to refuse.
+    """
+    wanted = [_wanted(slug, function_arn, one) for one in schedules]
+    before = _names(slug)
+    if not wanted and not before:
         return
-    known = {*_names(slug), *(one["name"] for one in schedules)}
-    RuntimeRow(f"RESOURCES#{slug}", "SCHEDULES", body=json.dumps(sorted(known))).save()
+    named = {one["name"] for one in schedules}
+    RuntimeRow(f"RESOURCES#{slug}", "SCHEDULES", body=json.dumps(sorted({*before, *named}))).save()
     scheduler = aws.client("scheduler")
-    for one in schedules:
-        field = f"schedules.{one['name']}"
-        wanted = {
-            "Name": names.schedule(slug, one["name"]),
-            "ScheduleExpression": expression(one["expression"], field),
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {
-                "Arn": function_arn,
-                "RoleArn": config.setting("SCHEDULER_ROLE_ARN"),
-                "Input": json.dumps({"kind": "schedule", "name": one["name"]}),
-                # Tomorrow's run makes up for a missed one better than a late one does.
-                "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 600},
-            },
-        }
+    for one, schedule in zip(schedules, wanted, strict=True):
         try:
-            scheduler.create_schedule(**wanted)
+            scheduler.create_schedule(**schedule)
         except scheduler.exceptions.ConflictException:
-            scheduler.update_schedule(**wanted)
+            scheduler.update_schedule(**schedule)
         except scheduler.exceptions.ValidationException as error:
-            raise ValidationError({field: [f"EventBridge Scheduler refuses '{one['expression']}': {error}"]}) from error
+            refusal = f"EventBridge Scheduler refuses '{one['expression']}': {error}"
+            raise ValidationError({f"schedules.{one['name']}": [refusal]}) from error
+    for name in sorted({*before} - named):
+        delete_one(slug, name)
+
+
+def delete_one(slug: str, name: str) -> None:
+    """Remove one schedule of the plugin; it is made again with the next activation. One that is not there is no error."""
+    scheduler = aws.client("scheduler")
+    try:
+        scheduler.delete_schedule(Name=names.schedule(slug, name))
+    except scheduler.exceptions.ResourceNotFoundException:
+        return
 
 
 def delete(slug: str) -> None:
     """Remove all schedules of the plugin; those that are gone already are no error."""
-    scheduler = aws.client("scheduler")
     known = _names(slug)
     for name in known:
-        try:
-            scheduler.delete_schedule(Name=names.schedule(slug, name))
-        except scheduler.exceptions.ResourceNotFoundException:
-            continue
+        delete_one(slug, name)
     if known:
         RuntimeRow(f"RESOURCES#{slug}", "SCHEDULES").delete()
 
 
 def expression(text: str, field: str = "schedule") -> str:
-    """EventBridge Scheduler's form of a schedule: ``0 2 * * 1-5`` is ``cron(0 2 ? * 2,3,4,5,6 *)``; what has that form stays as it is.
-
-    Unix cron counts weekdays from Sunday = 0, AWS from Sunday = 1; and AWS wants one of day and weekday to be ``?``, where cron runs on
-    either. Raises ValidationError for cron that names both.
-    Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-    """
-    parts = text.split()
-    if len(parts) != 5 or "(" in text:
-        return text
-    minute, hour, day, month, weekday = parts
-    if day != "*" and weekday != "*":
-        raise ValidationError({field: [f"'{text}' names a day of the month and a day of the week; EventBridge Scheduler takes only one"]})
-    days = (day, "?") if weekday == "*" else ("?", ",".join(_weekdays(one) for one in weekday.split(",")))
-    return f"cron({_step(minute, 0)} {_step(hour, 0)} {_step(days[0], 1)} {_step(month, 1)} {days[1]} *)"
+    """EventBridge Scheduler's form of a schedule: ``cron.aws_expression``. Raises ValidationError, by ``field``, for what is none."""
+    try:
+        return cron.aws_expression(text)
+    except ValueError as error:
+        raise ValidationError({field: [str(error)]}) from error
 
 
-def _step(part: str, first: int) -> str:
-    return f"{first}{part[1:]}" if part.startswith("*/") else part
-
-
-def _weekdays(part: str) -> str:
-    found = re.fullmatch(r"(\*|[0-7](?:-[0-7])?)(?:/([1-7]))?", part)
-    if found is None:
-        # MON, MON-FRI: the same on both sides.
-        return part
-    span, step = found.groups()
-    first, last = (0, 6) if span == "*" else (int(span[0]), int(span[-1]))
-    return ",".join(dict.fromkeys(str(number % 7 + 1) for number in range(first, last + 1, int(step or 1))))
+def _wanted(slug: str, function_arn: str, schedule: dict[str, Any]) -> dict[str, Any]:
+    """As Scheduler's API takes it. Raises ValidationError, which names the schedule."""
+    field = f"schedules.{schedule['name']}"
+    timezone = schedule.get("timezone") or "UTC"
+    fault = cron.timezone_fault(timezone)
+    if fault:
+        raise ValidationError({f"{field}.timezone": [fault]})
+    when = expression(schedule["expression"], field)
+    return {
+        "Name": names.schedule(slug, schedule["name"]),
+        "ScheduleExpression": when,
+        "ScheduleExpressionTimezone": timezone,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        # What runs once is gone when it has run.
+        "ActionAfterCompletion": "DELETE" if when.startswith("at(") else "NONE",
+        "Target": {
+            "Arn": function_arn,
+            "RoleArn": config.setting("SCHEDULER_ROLE_ARN"),
+            # Scheduler fills in the time, the same for each attempt of one run: name and time tell a run from its repetition.
+            "Input": json.dumps({"kind": "schedule", "name": schedule["name"], "scheduled_time": "<aws.scheduler.scheduled-time>"}),
+            # Tomorrow's run makes up for a missed one better than a late one does.
+            "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 600},
+        },
+    }
 
 
 def _names(slug: str) -> list[str]:

@@ -106,7 +106,7 @@ def test_scheduled_tasks_are_read_under_their_older_name_too():
         ("entrypoints.main", {"entrypoints": {"main": "../index.js"}}),
         ("entrypoints.main", {"entrypoints": {"main": "/index.js"}}),
         ("entrypoints.main", {"entrypoints": {"main": "plugin.py"}, "runtime": "nodejs"}),
-        ("permissions", {"permissions": ["database"]}),
+        ("permissions", {"permissions": ["teleport"]}),
         ("permissions", {"permissions": "network"}),
         ("requirements.system_version", {"requirements": {"system_version": "newest"}}),
         ("requirements.streamspaceVersion", {"requirements": {"streamspaceVersion": ">=one"}}),
@@ -151,15 +151,15 @@ def test_a_word_of_the_platforms_own_addresses_is_no_slug(word):
 
 
 def test_all_faults_are_told_at_once():
-    found = faults(name="No Slug", version="one", permissions=["database"], entrypoints={"main": "plugin.go"})
+    found = faults(name="No Slug", version="one", permissions=["teleport"], entrypoints={"main": "plugin.go"})
 
     assert set(found) == {"name", "version", "permissions", "entrypoints.main"}
 
 
 def test_an_unknown_scope_is_named_beside_the_known_ones():
-    (sentence,) = faults(permissions=["read:users", "database"])["permissions"]
+    (sentence,) = faults(permissions=["read:users", "teleport"])["permissions"]
 
-    assert "'database'" in sentence
+    assert "'teleport'" in sentence
     assert all(scope in sentence for scope in SCOPES)
 
 
@@ -227,13 +227,13 @@ def test_the_published_schema_is_valid_and_knows_the_platforms_scopes():
     schema = manifest.schema()
 
     Draft202012Validator.check_schema(schema)
-    assert set(schema["properties"]["permissions"]["items"]["enum"]) == SCOPES
+    assert set(schema["properties"]["permissions"]["items"]["anyOf"][0]["enum"]) == SCOPES
     field_types = schema["properties"]["settings"]["properties"]["fields"]["items"]["properties"]["type"]["enum"]
     assert tuple(field_types) == fields.TYPES
 
 
 def test_a_manifest_that_the_table_cannot_hold_is_refused():
-    assert "300 KB" in faults(lifecycle={"notes": "x" * 310_000})["manifest.json"][0]
+    assert "300 KB" in faults(extras={"notes": "x" * 310_000})["manifest.json"][0]
 
 
 @pytest.mark.parametrize("deep", [10, 500])
@@ -242,4 +242,4 @@ def test_a_deeply_nested_manifest_is_read_or_refused_but_never_breaks(deep):
     for _ in range(deep):
         nested = [nested]
 
-    assert manifest.parse(json.loads(json.dumps(document(lifecycle=nested)))).slug == "invoice-manager"
+    assert manifest.parse(json.loads(json.dumps(document(extras=nested)))).slug == "invoice-manager"

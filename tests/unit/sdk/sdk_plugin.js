@@ -7,6 +7,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { FakePlatform } = require('./sdk_fake_platform');
 
+// Where `require` looks on Lambda, as /opt/nodejs/node_modules.
+const LAYER = path.resolve(__dirname, '../../../plugin_layers/nodejs/node_modules');
 const SELF = 'GET /api/v1/runtime/self';
 
 /** Packs a plugin from its source and starts a container with it, and a platform for it. Both end with the test `t`. */
@@ -33,7 +35,7 @@ class Container {
   constructor(dir, platform) {
     this.output = '';
     this.child = fork(path.join(__dirname, 'sdk_container.js'), [dir], {
-      env: { ...process.env, STREAMSPACE_API_URL: platform.url, STREAMSPACE_TOKEN: 'ss_plugin', STREAMSPACE_PLUGIN: 'my-plugin' },
+      env: { ...process.env, STREAMSPACE_API_URL: platform.url, STREAMSPACE_TOKEN: 'ss_plugin', STREAMSPACE_PLUGIN: 'my-plugin', NODE_PATH: LAYER },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     this.child.stdout.on('data', (chunk) => (this.output += chunk));
