@@ -134,7 +134,9 @@ def _process(language: str, folder: Path, url: str, mode: str) -> dict[str, list
 
 
 def _size(language: str) -> str:
-    files = [path for path in _SDKS[language].rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    """Of what the layer carries: not the kit for authors' tests."""
+    left_out = {"__pycache__", "testing"}
+    files = [path for path in _SDKS[language].rglob("*") if path.is_file() and not left_out & set(path.parts)]
     return f"{sum(path.stat().st_size for path in files) / 1024:.0f} KB"
 
 
