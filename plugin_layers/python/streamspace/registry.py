@@ -34,6 +34,14 @@ def find(kind: str, name: str) -> dict[str, Any] | None:
     return _entries[kind].get(name)
 
 
+def remove(kind: str, name: str) -> None:
+    _entries[kind].pop(name, None)
+
+
+def every(kind: str) -> list[dict[str, Any]]:
+    return list(_entries[kind].values())
+
+
 def describe() -> dict[str, list[dict[str, Any]]]:
     """The registrations as ``load`` answers them (docs/runtime-protocol.md): everything but the handlers."""
     return {kind: [_without_handler(entry) for entry in _entries[kind].values()] for kind in KINDS}
