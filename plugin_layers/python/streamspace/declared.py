@@ -21,7 +21,7 @@ EVENT_ALIASES = {
 def events(manifest: dict[str, Any]) -> dict[str, str | bool]:
     """Event type -> the name of the method that the author gave for it; False where it is not to be heard."""
     given = manifest.get("events") or {}
-    named = given.items() if isinstance(given, dict) else ()
+    named: list[tuple[str, Any]] = list(given.items()) if isinstance(given, dict) else []
     return {EVENT_ALIASES.get(event_type, event_type): method for event_type, method in named if method is not True}
 
 

@@ -38,6 +38,14 @@ def remove(kind: str, name: str) -> None:
     _entries[kind].pop(name, None)
 
 
+def free_name(kind: str, name: str) -> str:
+    """``name``, with a number where that is taken."""
+    free, number = name, 2
+    while free in _entries[kind]:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
 def every(kind: str) -> list[dict[str, Any]]:
     return list(_entries[kind].values())
 

@@ -64,7 +64,7 @@ def clear_timeout(timer: ScheduledTimer | None) -> None:
 def _check(method: str, handler: Any, seconds: Any) -> None:
     need(method, "handler", handler, "function")
     if not isinstance(seconds, (int, float)) or not LEAST_S <= seconds < math.inf:
-        raise ValueError(f"{method} needs at least {LEAST_S} s, a minute, not {seconds!r}: schedules know no less")
+        raise TypeError(f"{method} needs at least {LEAST_S} s, a minute, not {seconds!r}: schedules know no less")
     hook = current.get().hook
     if hook not in _LOADING:
         raise RuntimeError(f"{method} belongs into on_load: what {hook} sets would be unknown to the next container")
@@ -74,10 +74,7 @@ def _name_for(handler: Callable[..., Any], fallback: str) -> str:
     """The function's own name, else its period; with a number where that is taken. The same in each container, since ``on_load`` is."""
     own = getattr(handler, "__name__", "")
     name = f"timer-{own[:40]}" if own.isidentifier() and own.isascii() else fallback
-    free, number = name, 2
-    while registry.find("schedules", free) is not None:
-        free, number = f"{name}-{number}", number + 1
-    return free
+    return registry.free_name("schedules", name)
 
 
 def _registered(schedule: dict[str, Any], handler: Callable[..., Any], given: tuple[Any, ...]) -> ScheduledTimer:
