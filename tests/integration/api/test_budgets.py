@@ -124,6 +124,22 @@ def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
     assert spend("GET", "/runtime/self").status == 403
 
 
+def test_a_plugin_cancels_a_schedule_of_its_own(spend, platform, watcher):
+    platform.aws.client("scheduler").create_schedule(
+        Name="test-plugin-watcher_timer-sweep",
+        ScheduleExpression="rate(5 minutes)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:lambda:us-east-1:123456789012:function:f", "RoleArn": "arn:aws:iam::123456789012:role/r"},
+    )
+
+    for _ in range(2):
+        assert spend("DELETE", "/runtime/schedules/timer-sweep", "/runtime/schedules/{name}", token=watcher).status == 200
+
+    names = [one["Name"] for one in platform.aws.client("scheduler").list_schedules()["Schedules"]]
+    assert "test-plugin-watcher_timer-sweep" not in names
+    assert spend("DELETE", "/runtime/schedules/x", "/runtime/schedules/{name}").status == 403
+
+
 def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
     event, place = happened
     attempts = f"/runtime/events/{event.id}/attempts", "/runtime/events/{event_id}/attempts"
