@@ -1,7 +1,7 @@
 """Switching plugins on and off: all of it, or nothing of it, and whatever dies on the way can be repeated."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -157,8 +157,10 @@ def test_schedules_say_when_where_and_for_what_and_are_replaced_as_a_whole(platf
     assert {name: (one["ScheduleExpression"], one["ScheduleExpressionTimezone"]) for name, one in made.items()} == {
         "tidy": ("cron(0 2 * * ? *)", "Europe/Berlin"),
         "swept": ("rate(5 minutes)", "UTC"),
-        "timeout-2m": (f"at({clock.now() + timedelta(seconds=120):%Y-%m-%dT%H:%M:%S})", "UTC"),
+        "timeout-2m": (made["timeout-2m"]["ScheduleExpression"], "UTC"),
     }
+    once = datetime.strptime(made["timeout-2m"]["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+    assert timedelta(seconds=60) < once - clock.now() <= timedelta(seconds=120)
     assert json.loads(made["tidy"]["Target"]["Input"]) == {
         "kind": "schedule",
         "name": "tidy",
