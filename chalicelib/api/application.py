@@ -27,6 +27,7 @@ RESOURCES = {
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "templates": ("templates",),
+    "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),
     "webhooks": ("admin",),

@@ -72,6 +72,13 @@ class Row(Model):
         return own
 
 
+def first_page(found: Any) -> tuple[list[Any], dict[str, dict[str, Any]] | None]:
+    """The rows of one page of a query's result, and the key after which the next one begins (None: there is none). One call of DynamoDB,
+    which ends a page at 1 MB of what it looked at, whatever the limit."""
+    page = next(found.page_iter)
+    return [found._map_fn(item) for item in page["Items"]], page.get("LastEvaluatedKey")
+
+
 def condition_failed(error: PynamoDBException) -> bool:
     """Whether a single write was refused because its condition did not hold."""
     return getattr(error, "cause_response_code", None) == "ConditionalCheckFailedException"

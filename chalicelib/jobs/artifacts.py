@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Mapping
+from typing import IO
 
 from chalicelib.core import aws, config
 
@@ -18,7 +19,7 @@ def code_key(slug: str, version: str) -> str:
     return f"code/{slug}/{version}.zip"
 
 
-def put(key: str, content: bytes, content_type: str = "application/zip") -> None:
+def put(key: str, content: bytes | IO[bytes], content_type: str = "application/zip") -> None:
     aws.client("s3").put_object(Bucket=_bucket(), Key=key, Body=content, ContentType=content_type)
 
 

@@ -161,7 +161,7 @@ def provision(job: Job) -> dict[str, Any]:
     role_arn = runtime.provisioning.create_role(job.slug)
     queue_url = runtime.provisioning.create_queue(job.slug, limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
-    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, _environment(job.slug), limits)
+    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, environment(job.slug), limits)
     runtime.provisioning.create_mapping(job.slug, queue_url, limits)
     return {"function": function_arn}
 
@@ -197,7 +197,7 @@ def unregister(job: Job) -> None:
     keeps = job.slug in job.request.get("keeps", [])
     if not keeps:
         plugins.forget_settings(job.slug)
-    runtime.storage.forget(job.slug, keep_data=keeps)
+    runtime.holdings.forget(job.slug, keep_data=keeps)
 
 
 def switch_on(job: Job) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _with_kept_data(slugs: list[str]) -> list[str]:
 
 def _left_something(slug: str) -> bool:
     has_settings = any(plugins.stored_settings(slug).values())
-    return has_settings or not runtime.storage.is_empty(slug) or bool(runtime.limits.administered(slug))
+    return has_settings or runtime.holdings.are_kept(slug)
 
 
 def _part(job: Job, needed: dict[str, str]) -> Job:
@@ -271,7 +271,7 @@ def _part_order(number: int, position: int, step: Step) -> str:
     return f"dependencies/{number:03d}/{position}/{step.name}"
 
 
-def _environment(slug: str) -> dict[str, str]:
+def environment(slug: str) -> dict[str, str]:
     """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
     platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
     return {

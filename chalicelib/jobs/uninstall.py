@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from typing import Any
 
 from chalicelib import messaging, plugins, runtime
-from chalicelib.core import clock
 from chalicelib.events import retried, unit_of_work
-from chalicelib.jobs import artifacts
+from chalicelib.jobs import artifacts, backups
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 
@@ -32,16 +28,8 @@ def back_up(job: Job) -> dict[str, Any]:
     """Package, settings (secrets stay encrypted) and stored data, in one zip."""
     if not job.request["backup"] or plugins.find(job.slug) is None:
         return {}
-    version = job.request["version"]
-    key = f"backups/plugins/{job.slug}-{version}-{job.started_at.replace(':', '')}.zip"
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("package.zip", artifacts.get(artifacts.package_key(job.slug, version)))
-        archive.writestr("settings.json", json.dumps(plugins.stored_settings(job.slug)))
-        archive.writestr("storage.json", json.dumps(runtime.storage.dump(job.slug)))
-        about = {"slug": job.slug, "version": version, "made_at": clock.rfc3339(clock.now())}
-        archive.writestr("backup.json", json.dumps(about))
-    artifacts.put(key, content.getvalue())
+    key = backups.key_of(job.slug, job.request["version"], job.started_at)
+    backups.make(key, job.slug, job.request["version"])
     return {"backup_path": f"/{key}"}
 
 
@@ -53,7 +41,7 @@ def remove_resources(job: Job) -> None:
 
 def remove_data(job: Job) -> dict[str, Any]:
     keep_data = job.request["keep_data"]
-    runtime.storage.forget(job.slug, keep_data=keep_data)
+    runtime.holdings.forget(job.slug, keep_data=keep_data)
     if not keep_data:
         plugins.forget_settings(job.slug)
     for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):

@@ -3,19 +3,36 @@
 Promises
     Events of one aggregate reach a plugin in order, at least once; a poison one is set aside alone (``deliveries``).
     What is registered is visible exactly while its plugin is active (``active``).
+    What a plugin keeps is written whole or not at all, and never exceeds its quota (``storage``, ``usage``).
     A plugin's function can read its own queue and write its own log, and nothing else on AWS (``provisioning``).
 """
 
-from chalicelib.runtime import active, commands, deliveries, invoking, limits, logs, names, provisioning, registration, schedules, storage
+from chalicelib.runtime import (
+    active,
+    commands,
+    deliveries,
+    holdings,
+    invoking,
+    limits,
+    logs,
+    names,
+    objects,
+    provisioning,
+    registration,
+    schedules,
+    storage,
+)
 
 __all__ = [
     "active",
     "commands",
     "deliveries",
+    "holdings",
     "invoking",
     "limits",
     "logs",
     "names",
+    "objects",
     "provisioning",
     "registration",
     "schedules",

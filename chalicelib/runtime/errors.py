@@ -1,6 +1,6 @@
 """What can go wrong with a running plugin."""
 
-from chalicelib.core.errors import Conflict, NotFound, StreamSpaceError
+from chalicelib.core.errors import Conflict, NotFound, OperationInProgress, StreamSpaceError
 
 
 class PluginCrashed(StreamSpaceError):
@@ -24,6 +24,12 @@ class CommandFailed(StreamSpaceError):
     message = "The command failed"
 
 
+class PluginHeld(OperationInProgress):
+    """It is between two versions."""
+
+    message = "The plugin is being updated"
+
+
 class CommandNotFound(NotFound):
     code = "COMMAND_NOT_FOUND"
     message = "No active plugin has registered this command"
@@ -45,5 +51,14 @@ class EventNotFound(NotFound):
 
 
 class ValueTooLarge(StreamSpaceError):
+    """``details``: ``size_bytes`` and ``limit_bytes``."""
+
     code, status = "VALUE_TOO_LARGE", 413
     message = "The value is too large to store"
+
+
+class StorageQuotaExceeded(StreamSpaceError):
+    """``details``: ``used_bytes``, ``allowed_bytes``, ``used_keys``, ``allowed_keys``."""
+
+    code, status = "STORAGE_QUOTA_EXCEEDED", 403
+    message = "The plugin's storage is full"

@@ -58,7 +58,7 @@ def of(slug: str, wished: Mapping[str, int] | None = None) -> Limits:
 def administered(slug: str) -> dict[str, int]:
     """What an administrator set, by name. One strongly consistent GetItem."""
     try:
-        return dict(json.loads(RuntimeRow.get(*_key(slug), consistent_read=True).body))
+        return dict(json.loads(RuntimeRow.get(*key(slug), consistent_read=True).body))
     except RuntimeRow.DoesNotExist:
         return {}
 
@@ -70,18 +70,19 @@ def changed(before: Mapping[str, int], changes: Mapping[str, int | None]) -> dic
 
 def put(work: UnitOfWork, slug: str, administered: Mapping[str, int]) -> None:
     """Set all that is administered, with the transaction that tells of it."""
-    work.save(RuntimeRow(*_key(slug), body=json.dumps(dict(administered))))
+    work.save(RuntimeRow(*key(slug), body=json.dumps(dict(administered))))
 
 
 def forget(slug: str) -> None:
     """Nothing there is fine."""
     accounts.counts.forget_daily_calls(slug)
-    RuntimeRow(*_key(slug)).delete()
+    RuntimeRow(*key(slug)).delete()
+
+
+def key(slug: str) -> tuple[str, str]:
+    """Where what an administrator set is kept; its ``body`` is JSON."""
+    return f"LIMITS#{slug}", "ADMINISTERED"
 
 
 def _within(value: int, lowest: int, highest: int) -> int:
     return max(lowest, min(highest, int(value)))
-
-
-def _key(slug: str) -> tuple[str, str]:
-    return f"LIMITS#{slug}", "ADMINISTERED"

@@ -6,14 +6,28 @@
 | RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
 | RESOURCES#{slug} | SCHEDULES | the names of its schedules |
 | LIMITS#{slug} | ADMINISTERED | what an administrator set of its limits |
-| STORAGE#{slug} | {key} | a value that the plugin stored |
+| USAGE#{slug} | TOTAL | how much it keeps |
+| STORAGE#{slug} | {key} | a value that the plugin stored, or the id of the object that holds it |
+| OBJECTS#{slug} | {object id} | a claim: an object that nothing points at (any more) |
 | ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
 | DEAD#{slug} | {event id} | a dead letter |
 """
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.core.tables import Row, TableMeta, table
+
+
+class _Due(GlobalSecondaryIndex["RuntimeRow"]):
+    """What is to be looked at, by time."""
+
+    class Meta:
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
 
 
 class RuntimeRow(Row):
@@ -25,4 +39,15 @@ class RuntimeRow(Row):
     body = UnicodeAttribute(null=True)
     attempts = NumberAttribute(null=True)
     settings_version = NumberAttribute(null=True)
+    # Of an active plugin: it is being changed, and is called by nobody until that is done.
+    is_held = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    # What a plugin stored is kept apart from ``body``, so that sizes and limits can be read without it.
+    value = UnicodeAttribute(null=True)
+    object_id = UnicodeAttribute(null=True)
+    size_bytes = NumberAttribute(null=True)
+    used_bytes = NumberAttribute(null=True)
+    used_entries = NumberAttribute(null=True)
+    gsi1pk = UnicodeAttribute(null=True)
+    gsi1sk = UnicodeAttribute(null=True)
+    due = _Due()

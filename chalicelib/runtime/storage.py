@@ -1,101 +1,278 @@
-"""Each plugin's own key-value storage. Values are JSON; a missing key is None, not an error. Source: Plugin API, Storage API."""
+"""Each plugin's own key-value storage. Values are JSON; a missing key is None, not an error. Source: Plugin API, Storage API.
+
+A value of up to 400 KB lies in its row, a larger one in an object that the row points at (``objects``); nobody who reads or writes values
+sees the difference. What is kept is counted (``usage``). Each write replaces its value whole: of two at once the last one wins.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.errors import ValidationError
+from chalicelib.core import strict_json, uploads
+from chalicelib.core.errors import ConcurrentChange, ServiceUnavailable, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
-from chalicelib.runtime import limits
+from chalicelib.core.tables import first_page
+from chalicelib.events import retried, unit_of_work
+from chalicelib.runtime import objects, usage
 from chalicelib.runtime.errors import ValueTooLarge
 from chalicelib.runtime.models import RuntimeRow
+from chalicelib.runtime.usage import Allowance, Change
 
-# DynamoDB takes items of 400 KB; the rest is for keys.
-LONGEST_VALUE_BYTES = 390_000
+# DynamoDB takes items of 409,600 bytes; the rest is for the key and the names of attributes.
+LARGEST_INLINE_BYTES = 400_000
+LARGEST_VALUE_BYTES = 5 * 1024 * 1024
 LONGEST_KEY_BYTES = 512
-_PAGE = 1000
+# Fewer where values are in the rows: DynamoDB ends a page at 1 MB. Keys of that many bytes fit into an answer, whatever they are made of.
+_PAGE = 5000
+# A transaction takes 100 writes, of which one is the counter's, and 4 MB.
+_WRITES_AT_ONCE = 99
+_BYTES_AT_ONCE = 3_000_000
+_READ_AGAIN = 3
+_UNBOUNDED = Allowance(0, 0, 2**62, 2**62)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A value as it is kept: JSON, as bytes; ``object_id`` where it is a large one."""
+
+    text: bytes
+    object_id: str | None
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.text)
 
 
 def get(slug: str, key: str) -> Any:
-    """The value, or None. Costs one GetItem."""
-    try:
-        return json.loads(RuntimeRow.get(_partition(slug), _checked(key), consistent_read=True).body)
-    except RuntimeRow.DoesNotExist:
-        return None
+    """The value, or None. Costs one GetItem, and for a large value one GetObject."""
+    stored = find(slug, key)
+    return stored.value if stored else None
+
+
+def find(slug: str, key: str) -> Stored | None:
+    """What is kept under the key. A reader that is overtaken by a writer gets the old value or the new one, whole."""
+    for _ in range(_READ_AGAIN):
+        try:
+            row = RuntimeRow.get(*_place(slug, key), consistent_read=True)
+        except RuntimeRow.DoesNotExist:
+            return None
+        if row.object_id is None:
+            return Stored(row.value.encode(), None)
+        text = objects.read(slug, row.object_id)
+        if text is not None:
+            return Stored(text, row.object_id)
+        # Minutes passed since the pointer was read. It points elsewhere by now.
+    raise ServiceUnavailable("The value is being replaced faster than it can be read; try again")
 
 
 def put(slug: str, key: str, value: Any) -> None:
-    """The last of two concurrent writers wins, whole. Raises ValueTooLarge."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """The last of two concurrent writers wins, whole. Raises ValueTooLarge, StorageQuotaExceeded."""
+    _put(slug, key, _encoded(value))
+
+
+def put_uploaded(slug: str, key: str, upload_id: str) -> None:
+    """Make what was uploaded (``core.uploads``) the key's value.
+
+    Raises ValidationError (nothing there, or not JSON), ValueTooLarge, StorageQuotaExceeded.
+    """
+    text = uploads.read(slug, upload_id)
+    if text is None:
+        raise ValidationError({"upload_id": ["Nothing was uploaded under this id; begin anew with POST /uploads"]})
     try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        # Half of a surrogate pair: JavaScript's strings may hold one, UTF-8 may not. JSON can write it as an escape.
-        text = json.dumps(value, separators=(",", ":"))
-        size = len(text)
-    if size > LONGEST_VALUE_BYTES:
-        raise ValueTooLarge(f"The value has {size} bytes; at most {LONGEST_VALUE_BYTES} can be stored", limit_bytes=LONGEST_VALUE_BYTES)
-    RuntimeRow(_partition(slug), _checked(key), body=text).save()
+        strict_json.read(text)
+    except ValueError as error:
+        raise ValidationError({"upload_id": [f"What was uploaded is not valid JSON: {error}"]}) from error
+    _put(slug, key, text)
 
 
 def delete(slug: str, key: str) -> None:
-    RuntimeRow(_partition(slug), _checked(key)).delete()
+    """Nothing there is fine."""
+    _drop_as_it_is(slug, [_place(slug, key)])
 
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
-    """Up to a thousand keys, in order of their UTF-8 bytes, and the cursor of the next page. Key condition: pk, sk begins with prefix."""
+    """Up to 5,000 keys, in order of their UTF-8 bytes, and the cursor of the next page. Keys that are there from the first page to the
+    last are in it, whatever is written meanwhile. Key condition: pk, sk begins with prefix; one Query."""
     if len(prefix.encode()) > LONGEST_KEY_BYTES:
         # No key begins like that, and DynamoDB would refuse to look.
         return [], None
     start = decode_cursor(cursor) if cursor else None
     if start is not None and not _is_own(start, slug, prefix):
         raise ValidationError({"cursor": ["The cursor is not one that this API gave out for this list"]})
-    found = RuntimeRow.query(
-        _partition(slug),
-        RuntimeRow.sk.startswith(prefix) if prefix else None,
-        attributes_to_get=["sk"],
-        limit=_PAGE,
-        page_size=_PAGE,
-        last_evaluated_key={name: {"S": value} for name, value in start.items()} if start else None,
-    )
-    page = [row.sk for row in found]
-    following = found.last_evaluated_key
-    return page, encode_cursor({name: value["S"] for name, value in following.items()}) if following else None
+    rows, following = _page(slug, prefix, {name: {"S": value} for name, value in start.items()} if start else None, _PAGE)
+    return [row.sk for row in rows], encode_cursor({name: value["S"] for name, value in following.items()}) if following else None
 
 
 def is_empty(slug: str) -> bool:
     """Costs one Query that reads one item."""
-    return not list(RuntimeRow.query(_partition(slug), attributes_to_get=["sk"], limit=1, consistent_read=True))
+    return not _page(slug, "", None, 1)[0]
 
 
-def clear(slug: str) -> int:
-    """Remove everything; how many values there were. Safe to repeat, and to run while the plugin writes: what comes later stays."""
-    return _clear(_partition(slug))
+def clear(slug: str, patience_s: float = 8.0) -> tuple[int, bool]:
+    """Remove everything that is there now; how many values went, and whether that was all of them in the time.
+
+    Safe to repeat, and to run while the plugin writes: each value goes whole, with its object and its part of the count. What is written
+    behind the clearing stays.
+    """
+    deadline = time.monotonic() + patience_s
+    count, after = 0, None
+    while True:
+        rows, after = _page(slug, "", after, _PAGE)
+        for part in _parts(rows):
+            if time.monotonic() > deadline:
+                return count, False
+            count += _drop(slug, part)
+        if after is None:
+            return count, True
 
 
-def dump(slug: str) -> dict[str, Any]:
-    """All that the plugin stored, for a backup."""
-    return {row.sk: json.loads(row.body) for row in RuntimeRow.query(_partition(slug), consistent_read=True)}
+def everything(slug: str) -> Iterator[tuple[str, bytes]]:
+    """Each key with its value's JSON, in order, for a backup."""
+    for row in RuntimeRow.query(_partition(slug), consistent_read=True):
+        stored = Stored(row.value.encode(), None) if row.object_id is None else find(slug, row.sk)
+        if stored is not None:
+            yield row.sk, stored.text
 
 
-def forget(slug: str, *, keep_data: bool = False) -> int:
-    """Remove every trace of a plugin from this table, but its storage and limits where those are kept; how many stored values went."""
-    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"RESOURCES#{slug}"):
-        _clear(partition)
-    if keep_data:
-        return 0
-    limits.forget(slug)
-    return clear(slug)
+def load(slug: str, entries: Iterable[tuple[str, bytes]]) -> int:
+    """Put back what :func:`everything` gave, in the place of what is there; how many. May be done twice.
 
-
-def _clear(partition: str) -> int:
-    count = 0
-    with RuntimeRow.batch_write() as batch:
-        for row in RuntimeRow.query(partition, attributes_to_get=["pk", "sk"], consistent_read=True):
-            batch.delete(row)
-            count += 1
+    The quota does not count here: it may have been lowered, and half of a backup is worse than too much of it.
+    """
+    while not clear(slug)[1]:
+        pass
+    batch: list[tuple[str, bytes]] = []
+    count = size = 0
+    for key, text in entries:
+        if 2 * len(batch) + 2 > _WRITES_AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
+            _load(slug, batch)
+            batch, size = [], 0
+        batch.append((key, text))
+        size += len(text) if len(text) <= LARGEST_INLINE_BYTES else 0
+        count += 1
+    _load(slug, batch)
     return count
+
+
+def _load(slug: str, batch: list[tuple[str, bytes]]) -> None:
+    with unit_of_work() as work:
+        change = Change()
+        for key, text in batch:
+            size = _size(key, len(text))
+            row = RuntimeRow(*_place(slug, key), size_bytes=size)
+            if len(text) <= LARGEST_INLINE_BYTES:
+                row.value = text.decode()
+            else:
+                row.object_id = objects.make(slug, text)
+                objects.point_at(work, slug, row.object_id)
+            work.create(row)
+            change += Change(size, 1)
+        usage.count(work, slug, change, _UNBOUNDED)
+
+
+def _put(slug: str, key: str, text: bytes) -> None:
+    if len(text) > LARGEST_VALUE_BYTES:
+        raise ValueTooLarge(
+            f"The value has {len(text)} bytes; at most {LARGEST_VALUE_BYTES} can be stored",
+            size_bytes=len(text),
+            limit_bytes=LARGEST_VALUE_BYTES,
+        )
+    size = _size(key, len(text))
+    if len(text) <= LARGEST_INLINE_BYTES:
+        _keep(slug, key, size, value=text.decode())
+        return
+    # Before the object is made; the transaction has the last word.
+    place = _place(slug, key)
+    allowance, rows = usage.read(slug, [place])
+    allowance.refuse_beyond(usage.change_of(rows.get(place), size))
+    _keep(slug, key, size, object_id=objects.make(slug, text))
+
+
+@retried
+def _keep(slug: str, key: str, size: int, *, value: str | None = None, object_id: str | None = None) -> None:
+    place = _place(slug, key)
+    allowance, rows = usage.read(slug, [place])
+    before = rows.get(place)
+    change = usage.change_of(before, size)
+    allowance.refuse_beyond(change)
+    with unit_of_work() as work:
+        work.save(RuntimeRow(*place, value=value, object_id=object_id, size_bytes=size), usage.unchanged(before))
+        usage.count(work, slug, change, allowance)
+        if object_id:
+            objects.point_at(work, slug, object_id)
+        if before is not None and before.object_id:
+            objects.let_go(work, slug, before.object_id)
+
+
+def _parts(rows: list[RuntimeRow]) -> Iterator[list[RuntimeRow]]:
+    """Cut into what one transaction can remove; a large value takes a claim as well."""
+    part: list[RuntimeRow] = []
+    writes = size = 0
+    for row in rows:
+        more_writes, more_bytes = (2, 0) if row.object_id else (1, int(row.size_bytes or 0))
+        if part and (writes + more_writes > _WRITES_AT_ONCE or size + more_bytes > _BYTES_AT_ONCE):
+            yield part
+            part, writes, size = [], 0, 0
+        part.append(row)
+        writes, size = writes + more_writes, size + more_bytes
+    if part:
+        yield part
+
+
+def _drop(slug: str, rows: list[RuntimeRow]) -> int:
+    """Remove the rows, all at once; how many there still were. What was changed since it was read is read again."""
+    try:
+        _drop_as_read(slug, rows)
+    except ConcurrentChange:
+        return _drop_as_it_is(slug, [(row.pk, row.sk) for row in rows])
+    return len(rows)
+
+
+@retried
+def _drop_as_it_is(slug: str, places: list[tuple[str, str]]) -> int:
+    rows = list(usage.read(slug, places)[1].values())
+    for part in _parts(rows):
+        _drop_as_read(slug, part)
+    return len(rows)
+
+
+def _drop_as_read(slug: str, rows: list[RuntimeRow]) -> None:
+    with unit_of_work() as work:
+        change = Change()
+        for row in rows:
+            work.delete(RuntimeRow(row.pk, row.sk), usage.unchanged(row))
+            change += usage.change_of(row, None)
+            if row.object_id:
+                objects.let_go(work, slug, row.object_id)
+        usage.count(work, slug, change, _UNBOUNDED)
+
+
+def _page(slug: str, prefix: str, start: Any, limit: int) -> tuple[list[RuntimeRow], Any]:
+    found = RuntimeRow.query(
+        _partition(slug),
+        RuntimeRow.sk.startswith(prefix) if prefix else None,
+        attributes_to_get=["pk", "sk", "size_bytes", "object_id"],
+        page_size=limit,
+        last_evaluated_key=start,
+        consistent_read=True,
+    )
+    return first_page(found)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair: JavaScript's strings may hold one, UTF-8 may not. JSON can write it as an escape.
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _size(key: str, text_bytes: int) -> int:
+    return len(key.encode()) + text_bytes
 
 
 def _is_own(start: dict[str, Any], slug: str, prefix: str) -> bool:
@@ -103,14 +280,14 @@ def _is_own(start: dict[str, Any], slug: str, prefix: str) -> bool:
     return start == {"pk": _partition(slug), "sk": key} and isinstance(key, str) and _is_key(key) and key.startswith(prefix)
 
 
-def _partition(slug: str) -> str:
-    return f"STORAGE#{slug}"
-
-
-def _checked(key: str) -> str:
+def _place(slug: str, key: str) -> tuple[str, str]:
     if not _is_key(key):
         raise ValidationError({"key": [f"A key has between 1 and {LONGEST_KEY_BYTES} bytes"]})
-    return key
+    return _partition(slug), key
+
+
+def _partition(slug: str) -> str:
+    return f"STORAGE#{slug}"
 
 
 def _is_key(text: str) -> bool:

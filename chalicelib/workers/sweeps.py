@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import jobs, webhooks
+from chalicelib import jobs, runtime, webhooks
 
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
-    return {"recovered_jobs": jobs.recover_abandoned(), "requeued_deliveries": webhooks.requeue_due()}
+    return {
+        "recovered_jobs": jobs.recover_abandoned(),
+        "requeued_deliveries": webhooks.requeue_due(),
+        "removed_objects": runtime.objects.sweep(),
+    }

@@ -47,7 +47,7 @@ class Account:
             "ConsistentRead": True,
         }
         pages = self.client("dynamodb").get_paginator("query").paginate(TableName=table, **asked)
-        return {row["sk"]["S"]: json.loads(row["body"]["S"]) for page in pages for row in page["Items"]}
+        return {row["sk"]["S"]: json.loads(row["value"]["S"]) for page in pages for row in page["Items"]}
 
     def mails_to(self, address: str) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self._endpoint_url}/_ministack/ses/messages", timeout=30) as answer:

@@ -347,7 +347,7 @@ def listener(api, stack, module_plugin) -> Listener:
         ("PUT", "/storage/k", b'{"value": NaN}', 422, "VALIDATION_ERROR"),
         ("PUT", "/storage/k", b"{}", 422, "VALIDATION_ERROR"),
         ("PUT", "/storage/k", b'{"value": ' + b"[" * 500 + b"]" * 500 + b"}", 422, "VALIDATION_ERROR"),
-        ("PUT", "/storage/k", b'{"value": "' + b"x" * 400_000 + b'"}', 413, "VALUE_TOO_LARGE"),
+        ("PUT", "/storage/k", b'{"value": "' + b"x" * 5_300_000 + b'"}', 413, "VALUE_TOO_LARGE"),
         ("PUT", "/storage/" + "k" * 600, b'{"value": 1}', 422, "VALIDATION_ERROR"),
         ("PUT", "/storage/" + "k" * 3000, b'{"value": 1}', 404, "NOT_FOUND"),
         ("POST", "/runtime/events/%C2%B2/attempts", b'{"aggregate": "user#x", "sequence": 1}', 422, "VALIDATION_ERROR"),

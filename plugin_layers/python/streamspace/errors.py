@@ -115,9 +115,15 @@ class CommandNotFoundError(StreamSpaceError):
 
 
 class ValueTooLargeError(StreamSpaceError):
-    """``storage.set`` with more than the storage takes; ``details`` has the limit."""
+    """``storage.set`` with more than a value may have; ``details``: ``size_bytes`` and ``limit_bytes``."""
 
     code = "VALUE_TOO_LARGE"
+
+
+class StorageQuotaExceededError(StreamSpaceError):
+    """The plugin keeps as much as it may; ``details``: ``used_bytes``, ``allowed_bytes``, ``used_keys``, ``allowed_keys``."""
+
+    code = "STORAGE_QUOTA_EXCEEDED"
 
 
 class NotificationNotFoundError(StreamSpaceError):

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from .arguments import segment
 from .awaitable import awaitable
-from .client import request, request_envelope
+from .client import request, request_envelope, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
+# What the platform keeps in a row. More does not pass through its functions, and goes to an address of its own.
+LARGEST_INLINE_BYTES = 400_000
+
+
 @awaitable
 def get(key: str) -> Any:
     """The value, None when there is none."""
-    return request("storage.get", "GET", f"storage/{segment('storage.get', 'key', key)}")
+    answer = request_envelope("storage.get", "GET", f"storage/{segment('storage.get', 'key', key)}")
+    address = (answer.get("links") or {}).get("value")
+    return _received(address) if address else answer.get("data")
 
 
 @awaitable
 def set(key: str, value: Any) -> None:
-    """``value`` is what JSON can hold."""
-    request("storage.set", "PUT", f"storage/{segment('storage.set', 'key', key)}", body={"value": value})
+    """``value`` is what JSON can hold, up to 5 MB. Raises ValueTooLargeError, StorageQuotaExceededError."""
+    name = segment("storage.set", "key", key)
+    text = to_json("storage.set", value)
+    body = {"upload_id": _uploaded(text)} if len(text) > LARGEST_INLINE_BYTES else {"value": value}
+    request("storage.set", "PUT", f"storage/{name}", body=body)
+
+
+def _received(address: str) -> Any:
+    import json
+
+    from .downloads import download_bytes
+
+    return json.loads(download_bytes("storage.get", address))
+
+
+def _uploaded(text: bytes) -> str:
+    from .uploads import upload_bytes
+
+    return upload_bytes("storage.set", text)
 
 
 @awaitable
@@ -44,5 +67,6 @@ def keys(prefix: str | None = None) -> list[str]:
 
 @awaitable
 def clear() -> None:
-    """Deletes every key of this plugin."""
-    request("storage.clear", "DELETE", "storage")
+    """Deletes every key of this plugin. What takes the platform longer than one request is gone on with."""
+    while (request("storage.clear", "DELETE", "storage") or {}).get("is_complete") is False:
+        pass

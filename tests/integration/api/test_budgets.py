@@ -1,10 +1,13 @@
 """Each route of running plugins answers as documented, and costs no more AWS calls than it says."""
 
+import json
+
 import pytest
+import requests
 
 from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
-from chalicelib.events import history
+from chalicelib.events import history, unit_of_work
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.runtime import deliveries
 from tests.integration.jobs.conftest import package
@@ -77,13 +80,62 @@ def test_storage(spend, watcher):
     assert mine("PUT", "/a%2Fb", {"value": {"n": 1}}).status == 200
     assert mine("GET", "/a%2Fb").body["data"] == {"n": 1}
     assert mine("GET", "/missing").body["data"] is None
-    assert mine("PUT", "/large", {"value": "x" * 400_000}).error["code"] == "VALUE_TOO_LARGE"
+    assert mine("PUT", "/large", {"value": "x" * 500_000}).status == 200
+    assert mine("GET", "/large").body["data"] == "x" * 500_000
+    assert mine("PUT", "/large", {"value": "x" * 5_300_000}).error["code"] == "VALUE_TOO_LARGE"
+    upload = spend("POST", "/uploads", body={"size_bytes": 2}, token=watcher).body["data"]
+    requests.put(upload["url"], data=b"42", timeout=5)
+    assert mine("PUT", "/uploaded", {"upload_id": upload["upload_id"]}).status == 200
+    assert mine("GET", "/uploaded").body["data"] == 42
+    assert mine("DELETE", "/uploaded").status == 200
+    assert mine("DELETE", "/large").status == 200
     assert mine("GET", query={"prefix": "a"}).body["data"] == ["a/b"]
     assert mine("GET", query={"cursor": "forged"}).status == 422
     assert mine("DELETE", "/a%2Fb").status == 200
     for number in range(60):
         runtime.storage.put("watcher", f"k{number}", number)
-    assert mine("DELETE").body["data"] == {"removed": 60}
+    assert mine("DELETE").body["data"] == {"removed": 60, "is_complete": True}
+
+
+def test_a_key_whose_name_is_empty_does_not_clear_the_storage(call, watcher):
+    runtime.storage.put("watcher", "k", 1)
+
+    refused = call("DELETE", "/storage/", token=watcher)
+
+    assert (refused.status, list(refused.error["details"])) == (422, ["key"])
+    assert runtime.storage.get("watcher", "k") == 1
+
+
+@pytest.mark.parametrize("value", ["x" * 5_000_000, '"' * 1_400_000, "é" * 2_400_000, ["a"] * 800_000])
+def test_a_value_comes_back_in_the_answer_or_where_lambda_would_not_take_that_at_the_address_that_it_names(call, watcher, value):
+    runtime.storage.put("watcher", "k", value)
+
+    answer = call("GET", "/storage/k", token=watcher)
+
+    in_lambda = len(json.dumps({"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.text}))
+    assert in_lambda < 6 * 1024 * 1024
+    if answer.status == 303:
+        assert answer.body["links"]["value"] == answer.headers["Location"]
+        assert requests.get(answer.headers["Location"], timeout=5).json() == value
+    else:
+        assert answer.body["data"] == value
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"value": 1, "upload_id": "upload_00000000000000000000"}, {"upload_id": "../other/x"}, {"upload_id": 1}]
+)
+def test_a_value_is_given_or_was_uploaded(call, watcher, body):
+    assert call("PUT", "/storage/k", body, token=watcher).error["code"] == "VALIDATION_ERROR"
+
+
+def test_a_full_storage_answers_with_the_numbers(call, watcher):
+    with unit_of_work() as work:
+        runtime.limits.put(work, "watcher", {"storage_bytes": 10})
+
+    full = call("PUT", "/storage/k", {"value": "x" * 20}, token=watcher)
+
+    assert (full.status, full.error["code"]) == (403, "STORAGE_QUOTA_EXCEEDED")
+    assert full.error["details"] == {"used_bytes": 0, "allowed_bytes": 10, "used_keys": 0, "allowed_keys": 100_000}
 
 
 def test_storage_is_closed_to_people_and_to_plugins_without_the_scope(call, watcher):
@@ -123,6 +175,7 @@ def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
     about = spend("GET", "/runtime/self", token=watcher).body["data"]
 
     assert (about["slug"], about["settings"], about["settings_version"]) == ("watcher", {"secret": "s3cret"}, 2)
+    assert about["secret_settings"] == ["secret"]
     assert spend("GET", "/runtime/self").status == 403
 
 

@@ -206,7 +206,7 @@ def test_a_failed_reinstallation_keeps_the_data_that_was_kept(platform, function
     assert platform.install("base").status == jobs.FAILED
 
     assert runtime.storage.get("base", "remembered") == 1
-    assert platform.left_over() == {"rows": ["STORAGE#base remembered"]}
+    assert platform.left_over() == {"rows": ["STORAGE#base remembered", "USAGE#base TOTAL"]}
 
 
 def test_a_package_that_is_another_one_than_its_listing_says_is_refused_and_leaves_nothing(platform, repository):

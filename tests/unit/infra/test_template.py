@@ -30,8 +30,9 @@ TABLES = {
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "EmailFeedback": {"MESSAGING"},
-    "Sweeper": {"JOBS", "WEBHOOKS"},
+    "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
     "WebhookFanout": {"WEBHOOKS"},
+    "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
@@ -61,8 +62,9 @@ SETTINGS = {
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
     "EmailFeedback": set(),
-    "Sweeper": {"STATE_MACHINES", *_WEBHOOK_QUEUES},
+    "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
+    "UpdateCheck": {"MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY", "ENVIRONMENT"},
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
 FUNCTIONS = list(TABLES)

@@ -84,6 +84,42 @@ test('all pages of keys are read', async () => {
   assert.deepEqual(platform.requests.map(({ line }) => line), ['GET /api/v1/storage?prefix=p', 'GET /api/v1/storage?prefix=p&cursor=x%20y']);
 });
 
+test('a large value is sent to an address of its own, and read from the one that the answer names', async () => {
+  const value = ['é"\\', 'x'.repeat(500_000)];
+  platform.script.push(
+    { status: 201, data: { upload_id: 'obj_1', url: `${platform.url}/place?signed`, method: 'PUT', headers: {} } },
+    {},
+    { data: null },
+    { status: 303, data: null, links: { value: `${platform.url}/place?read` } },
+    { raw: JSON.stringify(value) },
+  );
+
+  await streamspace.storage.set('k', value);
+  assert.deepEqual(await streamspace.storage.get('k'), value);
+
+  const [begun, sent, set, , read] = platform.requests;
+  const size = { size_bytes: Buffer.byteLength(JSON.stringify(value)) };
+  assert.deepEqual([begun.line, begun.body, sent.line, sent.body], ['POST /api/v1/uploads', size, 'PUT /place?signed', size]);
+  assert.deepEqual([set.line, set.body], ['PUT /api/v1/storage/k', { upload_id: 'obj_1' }]);
+  assert.deepEqual([read.line, read.headers.authorization], ['GET /place?read', undefined]);
+});
+
+test('a large value that cannot be read is tried again, and an error that says so', async () => {
+  const elsewhere = { status: 303, data: null, links: { value: `${platform.url}/place` } };
+  platform.script.push(elsewhere, { status: 503 }, { raw: '7' }, elsewhere, { status: 403 });
+
+  assert.equal(await streamspace.storage.get('k'), 7);
+  await assert.rejects(streamspace.storage.get('k'), { name: 'PlatformUnreachableError', message: /storage.get: .*403/ });
+});
+
+test('clearing goes on until the platform is done', async () => {
+  platform.script.push({ data: { removed: 9, is_complete: false } }, { data: { removed: 1, is_complete: true } });
+
+  await streamspace.storage.clear();
+
+  assert.deepEqual(platform.requests.map(({ line }) => line), ['DELETE /api/v1/storage', 'DELETE /api/v1/storage']);
+});
+
 test("version and config are the platform's", () => {
   assert.equal(streamspace.version, '1.0.0');
   assert.deepEqual(streamspace.config, { namespace: 'streamspace', ingressDomain: 'streamspace.local', hibernationEnabled: true });

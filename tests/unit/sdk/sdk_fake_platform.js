@@ -4,7 +4,7 @@ const http = require('node:http');
 
 /**
  * A platform on loopback, as in sdk_fake_platform.py: `script` answers the next requests, then `routes` by `METHOD path`, `*` for the rest.
- * An answer is `{status?, headers?, data?, error?, meta?, raw?, drop?}`.
+ * An answer is `{status?, headers?, data?, error?, meta?, links?, raw?, drop?}`.
  */
 class FakePlatform {
   script = [];
@@ -53,9 +53,9 @@ function bodyOf(request, bytes) {
   return request.headers['content-type'] === 'application/json' ? JSON.parse(bytes) : { size_bytes: bytes.length };
 }
 
-function envelope({ data = null, meta = {}, error }, status) {
+function envelope({ data = null, meta = {}, links, error }, status) {
   if (error) return { success: false, error };
-  return status >= 300 ? {} : { success: true, data, meta };
+  return status >= 300 && !links ? {} : { success: true, data, meta, links };
 }
 
 module.exports = { FakePlatform };

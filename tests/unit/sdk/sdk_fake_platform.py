@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 class FakePlatform:
     """``script`` answers the next requests in order; then ``routes`` by ``"METHOD path"``; else 200 with null.
 
-    An answer is ``{status?, headers?, data?, error?, meta?, raw?, drop?}``.
+    An answer is ``{status?, headers?, data?, error?, meta?, links?, raw?, drop?}``.
     """
 
     script: list[Answer] = field(default_factory=list)
@@ -77,9 +77,10 @@ class _Handler(BaseHTTPRequestHandler):
 def _envelope(answer: Answer, status: int) -> Answer:
     if "error" in answer:
         return {"success": False, "error": answer["error"]}
-    if status >= 300:
+    if status >= 300 and "links" not in answer:
         return {}
-    return {"success": True, "data": answer.get("data"), "meta": answer.get("meta", {})}
+    links = {"links": answer["links"]} if "links" in answer else {}
+    return {"success": True, "data": answer.get("data"), "meta": answer.get("meta", {}), **links}
 
 
 def serve(platform: FakePlatform) -> ThreadingHTTPServer:

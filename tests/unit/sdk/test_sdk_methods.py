@@ -101,6 +101,48 @@ def test_all_pages_of_keys_are_read(streamspace: ModuleType, platform: FakePlatf
     ]
 
 
+def test_a_large_value_is_sent_to_an_address_of_its_own_and_read_from_the_one_that_the_answer_names(
+    streamspace: ModuleType, platform: FakePlatform
+) -> None:
+    value = ['é"\\', "x" * 500_000]
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    platform.script += [
+        {"status": 201, "data": {"upload_id": "obj_1", "url": f"{platform.url}/place?signed", "method": "PUT", "headers": {}}},
+        {},
+        {"data": None},
+        {"status": 303, "data": None, "links": {"value": f"{platform.url}/place?read"}},
+        {"raw": text},
+    ]
+
+    streamspace.storage.set("k", value)
+    assert streamspace.storage.get("k") == value
+
+    begun, sent, put, _, read = platform.requests
+    size = {"size_bytes": len(text.encode())}
+    assert (begun["line"], begun["body"], sent["line"], sent["body"]) == ("POST /api/v1/uploads", size, "PUT /place?signed", size)
+    assert (put["line"], put["body"]) == ("PUT /api/v1/storage/k", {"upload_id": "obj_1"})
+    assert (read["line"], read["headers"].get("authorization")) == ("GET /place?read", None)
+
+
+def test_a_large_value_that_cannot_be_read_is_tried_again_and_an_error_that_says_so(
+    streamspace: ModuleType, platform: FakePlatform
+) -> None:
+    elsewhere = {"status": 303, "data": None, "links": {"value": f"{platform.url}/place"}}
+    platform.script += [elsewhere, {"status": 503}, {"raw": "7"}, elsewhere, {"status": 403}]
+
+    assert streamspace.storage.get("k") == 7
+    with pytest.raises(streamspace.errors.PlatformUnreachableError, match=r"storage\.get: .*403"):
+        streamspace.storage.get("k")
+
+
+def test_clearing_goes_on_until_the_platform_is_done(streamspace: ModuleType, platform: FakePlatform) -> None:
+    platform.script += [{"data": {"removed": 9, "is_complete": False}}, {"data": {"removed": 1, "is_complete": True}}]
+
+    streamspace.storage.clear()
+
+    assert [request["line"] for request in platform.requests] == ["DELETE /api/v1/storage"] * 2
+
+
 def test_version_and_config_are_the_platforms(streamspace: ModuleType) -> None:
     assert streamspace.version == "1.0.0"
     assert streamspace.config.namespace == "streamspace"
