@@ -25,6 +25,7 @@ from chalicelib.plugins.models import SettingsRow, settings_key
 from chalicelib.plugins.registry import InstalledPlugin
 
 LARGEST_BYTES = 300 * 1024
+_LONG_ENOUGH_TO_BE_A_SECRET = 8
 # Stands for a secret that is set, where rules only ask whether there is a value.
 _SET = "********"
 
@@ -110,7 +111,7 @@ def secret_values(plugin: InstalledPlugin) -> list[str]:
     """The present secrets in clear, to be kept out of what is shown. Costs as :func:`current_of`; nothing for a plugin without secrets."""
     keys = secret_keys(plugin)
     values = current_of(plugin) if keys else {}
-    return [str(values[key]) for key in keys if values.get(key)]
+    return [text for key in keys for text in _texts_of(values.get(key))]
 
 
 def forget_settings(slug: str) -> None:
@@ -197,6 +198,14 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         elif value:
             secret[key] = secrets.sealed(value, plugin=slug, setting=key)
     return _Stored(plain, secret)
+
+
+def _texts_of(value: Any) -> list[str]:
+    """Of an object or list with secrets in it: the longer texts, since a short one may be in anything."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [text for one in inner for text in _texts_of(one) if len(text) >= _LONG_ENOUGH_TO_BE_A_SECRET]
+    return [str(value)] if value else []
 
 
 def _secret_text(value: Any) -> str:

@@ -262,6 +262,16 @@ def test_a_package_that_brings_its_own_shim_is_refused():
         package.code_bundle(read)
 
 
+def test_a_theme_may_be_a_theme_json_and_no_code():
+    about = json.dumps({"name": "night", "version": "1.0.0", "type": "theme"}).encode()
+    read = package.read(zipped({"manifest.json": about, "theme.json": b"{}"}))
+
+    bundle = zipfile.ZipFile(io.BytesIO(package.code_bundle(read)))
+
+    assert bundle.read("index.js") == b"module.exports = { theme: require('./theme.json') };\n"
+    assert "entrypoints.main" in refused(zipped({"manifest.json": MANIFEST, "theme.json": b"{}"}))
+
+
 def test_what_the_platform_cannot_do_for_a_package_is_said_and_not_passed_over():
     paid = json.dumps({"name": "invoice-manager", "version": "1.0.0", "requires_license": True}).encode()
 
