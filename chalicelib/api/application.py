@@ -26,6 +26,7 @@ RESOURCES = {
     "runtime": ("admin", "runtime"),
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
+    "tables": ("tables",),
     "templates": ("templates",),
     "uploads": ("uploads",),
     "users": ("users",),

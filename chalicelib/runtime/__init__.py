@@ -15,12 +15,14 @@ from chalicelib.runtime import (
     invoking,
     limits,
     logs,
+    migrations,
     names,
     objects,
     provisioning,
     registration,
     schedules,
     storage,
+    tables,
 )
 
 __all__ = [
@@ -31,10 +33,12 @@ __all__ = [
     "invoking",
     "limits",
     "logs",
+    "migrations",
     "names",
     "objects",
     "provisioning",
     "registration",
     "schedules",
     "storage",
+    "tables",
 ]
