@@ -68,6 +68,13 @@ def webhook_sender(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return webhooks.handle_deliveries(event)
 
 
+@app.lambda_function(name="update-check")
+def update_check(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import updates
+
+    return updates.handle(event)
+
+
 @app.lambda_function(name="sweeper")
 def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import sweeps

@@ -16,6 +16,7 @@ from cli import (
     sessions,
     templates,
     users,
+    webhooks,
 )
 from cli.errors import CliError
 from cli.output import visible
@@ -74,6 +75,7 @@ for command in (
     templates.templates,
     commands.commands,
     notifications.notifications,
+    webhooks.webhooks,
     authoring.publish_command,
     authoring.plugin,
 ):

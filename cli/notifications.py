@@ -40,3 +40,12 @@ def read(context: Context, notification_id: str) -> None:
     """Mark a notification as read."""
     context.client.post(f"/notifications/{segment(notification_id)}/read")
     click.echo(visible(f"Read {notification_id}"))
+
+
+@notifications.command()
+@click.argument("notification_id")
+@pass_context
+def dismiss(context: Context, notification_id: str) -> None:
+    """Remove a notification from your list; from nobody else's."""
+    context.client.delete(f"/notifications/{segment(notification_id)}")
+    click.echo(visible(f"Dismissed {notification_id}"))

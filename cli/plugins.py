@@ -10,6 +10,7 @@ from cli.arguments import as_setting, json_or_text, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
+from cli.logs import logs
 from cli.output import Columns, json_option, show, show_json, tree, visible
 
 _NO_WAIT = {"Prefer": "respond-async"}
@@ -151,6 +152,74 @@ def _switch(client: Client, slug: str, action: str, as_json: bool) -> None:
         show_json(answer.data)
     else:
         click.echo(visible(f"{slug} is {answer.data['status']}"))
+
+
+@plugins.command()
+@click.argument("slug")
+@click.option("--version", help="A version, which may be an older one; the newest that fits by default.")
+@click.option("--upload", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A package from here.")
+@click.option("--no-backup", is_flag=True, help="Keep no backup of what is there now.")
+@json_option
+@pass_context
+def update(context: Context, slug: str, version: str | None, upload: Path | None, no_backup: bool, as_json: bool) -> None:
+    """Put another version in the place of the installed one; if it does not load, the installed one stays."""
+    if upload is not None and version is not None:
+        raise click.UsageError("--version is for the marketplace; a package has its own")
+    wanted: dict[str, Any] = {"backup": not no_backup}
+    if version is not None:
+        wanted["version"] = version
+    if upload is not None:
+        wanted["package"] = base64.b64encode(upload.read_bytes()).decode()
+    answer = context.client.post(_path(slug, "/update"), wanted, headers=_NO_WAIT)
+    result = answer.data
+    if answer.status == 202:
+        result = follow_job(context.client, answer, tell if as_json else click.echo)
+    if as_json:
+        show_json(result)
+        return
+    backup = f"; the backup is {result['backup_path']}" if result.get("backup_path") else ""
+    click.echo(visible(f"Updated {slug} from {result['previous_version']} to {result['current_version']}{backup}"))
+
+
+@plugins.command("check-updates")
+@json_option
+@pass_context
+def check_updates(context: Context, as_json: bool) -> None:
+    """Ask the marketplace for newer versions of what is installed."""
+    found = context.client.post("/admin/plugins/check-updates").data
+    if as_json:
+        show_json(found)
+        return
+    columns: Columns = {
+        "slug": "slug",
+        "installed": "current_version",
+        "latest": "latest_version",
+        "security": "is_security_update",
+        "breaking": "is_breaking_change",
+        "new scopes": "new_scopes",
+        "changes": "changelog_summary",
+    }
+    show(found["plugins"], columns, as_json=False, none="Everything is up to date.")
+
+
+@plugins.command()
+@click.argument("action", type=click.Choice(["activate", "deactivate", "update", "delete"]))
+@click.argument("slugs", nargs=-1, required=True, metavar="SLUG...")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting.")
+@json_option
+@pass_context
+def bulk(context: Context, action: str, slugs: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Do one thing to many plugins, each by itself. Exit code 1 when one of them failed."""
+    if action == "delete" and not yes:
+        click.confirm(f"Uninstall {', '.join(slugs)}? Their settings and data are deleted, after a backup.", abort=True, err=True)
+    found = context.client.post("/admin/plugins/bulk", {"action": action, "plugins": list(slugs)}).data
+    if as_json:
+        show_json(found)
+    else:
+        columns: Columns = {"slug": "slug", "done": "success", "error": "error", "job": "job_id"}
+        show(found["results"], columns, as_json=False)
+    if found["failed"]:
+        raise click.exceptions.Exit(1)
 
 
 @plugins.command()
@@ -305,22 +374,4 @@ def replay(context: Context, slug: str, event_id: int | None, as_json: bool) -> 
         click.echo(visible(answer.message or "The events will be delivered again"))
 
 
-@plugins.command()
-@click.argument("slug")
-@click.option("--level", type=click.Choice(["debug", "info", "warn", "error"]))
-@click.option("--from", "since", metavar="TIME")
-@click.option("--to", "until", metavar="TIME")
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
-@json_option
-@pass_context
-def logs(context: Context, slug: str, level: str | None, since: str | None, until: str | None, limit: int, as_json: bool) -> None:
-    """What a plugin wrote to its log."""
-    query = {"level": level, "from": since, "to": until}
-    found = list(context.client.everything(_path(slug, "/logs"), at_most=limit, **query))
-    columns: Columns = {
-        "time": lambda row: row.get("time") or row.get("timestamp"),
-        "level": "level",
-        "message": "message",
-        "data": "data",
-    }
-    show(found, columns, as_json=as_json, none="Nothing was logged.")
+plugins.add_command(logs)

@@ -215,15 +215,20 @@ def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _python_sdk_files() -> Iterator[tuple[str, bytes]]:
-    base = ROOT / "plugin_layers"
-    for path in _sources(base / "python"):
-        yield path.relative_to(base).as_posix(), path.read_bytes()
+    yield from _sdk_files("python")
 
 
 def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
+    yield from _sdk_files("nodejs")
+
+
+def _sdk_files(language: str) -> Iterator[tuple[str, bytes]]:
+    """All but ``streamspace/testing``, which is for authors' machines."""
     base = ROOT / "plugin_layers"
-    for path in _sources(base / "nodejs"):
-        yield path.relative_to(base).as_posix(), path.read_bytes()
+    for path in _sources(base / language):
+        name = path.relative_to(base).as_posix()
+        if "/streamspace/testing/" not in name:
+            yield name, path.read_bytes()
 
 
 # ── Template ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

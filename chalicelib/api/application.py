@@ -28,6 +28,7 @@ RESOURCES = {
     "storage": ("storage",),
     "tables": ("tables",),
     "templates": ("templates",),
+    "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),
     "webhooks": ("admin",),

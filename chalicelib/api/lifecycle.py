@@ -1,4 +1,4 @@
-"""Installing, uninstalling and switching plugins on and off: REST §5, §6, §7, §9, and the jobs behind them."""
+"""Installing, updating, uninstalling and switching plugins on and off: REST §5 to §9, and the jobs behind them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import jobs, plugins
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.views import jobs as views
+from chalicelib.core.errors import StreamSpaceError
 from chalicelib.jobs import Job
 
 routes = Routes()
@@ -33,6 +34,17 @@ _INSTALL = {
     ],
 }
 
+_UPDATE = {
+    "type": "object",
+    "properties": {
+        "version": {"type": "string", "minLength": 1, "maxLength": 64},
+        "backup": {"type": "boolean", "default": True},
+        "package": {"type": "string", "minLength": 1, "description": "A package in base64, instead of the marketplace's"},
+    },
+    "additionalProperties": False,
+    "not": {"required": ["version", "package"]},
+}
+
 
 @routes.post("/admin/plugins/install", permission="plugins.install", body=_INSTALL, body_limit=_LARGEST_UPLOAD, aws_calls=40)
 def install(request: Request) -> Reply:
@@ -40,6 +52,17 @@ def install(request: Request) -> Reply:
     DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
     job = jobs.start_install(request.body, actor=request.caller.actor)
     return _answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
+
+
+@routes.post("/admin/plugins/{slug}/update", permission="plugins.update", body=_UPDATE, body_limit=_LARGEST_UPLOAD, aws_calls=40)
+def update(request: Request, slug: str) -> Reply:
+    """REST §8. Without a version to the newest that fits; with one also to an older. 200 when done within 20 s, else 202.
+
+    404 PLUGIN_NOT_FOUND; 409 PLUGIN_UP_TO_DATE, OPERATION_IN_PROGRESS; 422 DEPENDENCY_CONFLICT, PACKAGE_INVALID; 503
+    MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
+    """
+    job = jobs.start_update(slug, request.body, actor=request.caller.actor)
+    return _answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
 
 
 @routes.delete(
@@ -83,7 +106,12 @@ def progress(request: Request, job_id: str) -> Reply:
     return Reply(text=views.event_stream(news), headers={"Content-Type": "text/event-stream; charset=utf-8"})
 
 
-def _answer(request: Request, job: Job, done: str, failure: type[jobs.InstallationFailed] | type[jobs.UninstallationFailed]) -> Reply:
+def _answer(
+    request: Request,
+    job: Job,
+    done: str,
+    failure: type[StreamSpaceError],
+) -> Reply:
     wants_no_wait = "respond-async" in (request.header("prefer") or "")
     if not wants_no_wait:
         job = jobs.wait_for_end(job.id)

@@ -43,7 +43,7 @@ def itself(request: Request) -> Reply:
         "ingressDomain": config.ingress_domain(),
         "hibernationEnabled": True,
     }
-    current = {"settings": values, "settings_version": plugin.settings_version}
+    current = {"settings": values, "settings_version": plugin.settings_version, "secret_settings": plugins.secret_keys(plugin)}
     return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
@@ -93,16 +93,35 @@ _MOMENT = {"type": "string", "format": "date-time"}
 @routes.get(
     "/admin/plugins/{slug}/logs",
     permission="plugins.events",
-    query={"level": {"enum": list(runtime.logs.LEVELS)}, "from": _MOMENT, "to": _MOMENT, "cursor": {"type": "string"}},
-    aws_calls=3,
+    query={
+        "level": {"enum": list(runtime.logs.LEVELS)},
+        "from": _MOMENT,
+        "to": _MOMENT,
+        "hook": {"type": "string", "maxLength": 200},
+        "event_id": {"type": "integer", "minimum": 1, "maximum": 2**53},
+        "search": {"type": "string", "maxLength": 200},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 200},
+        "cursor": {"type": "string", "maxLength": 5000},
+    },
+    aws_calls=4 + runtime.logs.MOST_CALLS,
 )
 def logs(request: Request, slug: str) -> Reply:
-    """What the plugin logged, oldest first; ``level`` and above. ``meta.next_cursor`` leads on. 404 PLUGIN_NOT_FOUND."""
-    plugins.get(slug)
+    """What the plugin logged, oldest first; ``level`` and above. ``meta.next_cursor`` leads on. 404 PLUGIN_NOT_FOUND.
+
+    Its budget counts one secret setting; each further one costs one more call.
+    """
+    plugin = plugins.get(slug)
     query = request.query
-    lines, cursor = runtime.logs.read(
-        slug, level=query["level"], since=_moment("from", query["from"]), until=_moment("to", query["to"]), cursor=query["cursor"]
+    wanted = runtime.logs.Wanted(
+        level=query["level"],
+        since=_moment("from", query["from"]),
+        until=_moment("to", query["to"]),
+        hook=query["hook"],
+        event_id=query["event_id"],
+        search=query["search"],
     )
+    hidden = runtime.logs.Redaction(plugins.secret_values(plugin))
+    lines, cursor = runtime.logs.read(slug, wanted, hidden=hidden, cursor=query["cursor"], limit=query["limit"])
     return Reply(lines, meta={"next_cursor": cursor})
 
 

@@ -1,4 +1,4 @@
-"""Jobs: installing and uninstalling, as steps with a way back each, driven by Step Functions.
+"""Jobs: installing, updating and uninstalling, as steps with a way back each, driven by Step Functions.
 
 Promises
     One job at a time on a plugin.
@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.jobs import steps
-from chalicelib.jobs.errors import InstallationFailed, UninstallationFailed
+from chalicelib.jobs.errors import InstallationFailed, UninstallationFailed, UpdateFailed
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.records import FAILED, STUCK, SUCCEEDED, Job, News, get
-from chalicelib.jobs.service import recover_abandoned, start_install, start_uninstall, wait_for_end, wait_for_news
+from chalicelib.jobs.service import recover_abandoned, start_install, start_uninstall, start_update, wait_for_end, wait_for_news
 from chalicelib.jobs.uninstall import UNINSTALL
+from chalicelib.jobs.update import UPDATE
 
-SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL)}
+SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL, UPDATE)}
 
 
 def run_step(payload: dict[str, Any]) -> None:
@@ -33,11 +34,13 @@ __all__ = [
     "Job",
     "News",
     "UninstallationFailed",
+    "UpdateFailed",
     "get",
     "recover_abandoned",
     "run_step",
     "start_install",
     "start_uninstall",
+    "start_update",
     "wait_for_end",
     "wait_for_news",
 ]

@@ -28,11 +28,17 @@ from chalicelib.runtime.table_keys import Shape
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
 _PREFIX = "backups/plugins/"
+_PASSING_PREFIX = "backups/passing/"
 
 
 def key_of(slug: str, version: str, moment: str) -> str:
     """Where the backup that was begun at ``moment`` lies."""
     return f"{_PREFIX}{slug}-{version}-{moment.replace(':', '')}.zip"
+
+
+def passing_key_of(slug: str, job_id: str) -> str:
+    """Where a backup lies that nobody asked for, and a way back may need; it goes by itself (``infra/template.yaml``)."""
+    return f"{_PASSING_PREFIX}{slug}-{job_id}.zip"
 
 
 def make(key: str, slug: str, version: str) -> None:
@@ -63,6 +69,12 @@ def restore_data(key: str, slug: str) -> None:
             with archive.open(f"tables/{shape.name}.jsonl") as lines:
                 runtime.tables.load(slug, shape, (line.decode() for line in lines))
         runtime.migrations.load(slug, tables["migrations"])
+
+
+def package_of(key: str) -> bytes:
+    """The package that was installed when the backup was made."""
+    with _opened(key) as archive:
+        return archive.read("package.zip")
 
 
 @contextmanager

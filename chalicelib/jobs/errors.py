@@ -16,3 +16,8 @@ class InstallationFailed(StreamSpaceError):
 class UninstallationFailed(StreamSpaceError):
     code, status = "UNINSTALLATION_FAILED", 500
     message = "Plugin could not be removed"
+
+
+class UpdateFailed(StreamSpaceError):
+    code, status = "UPDATE_FAILED", 500
+    message = "Plugin update failed; the version before it is in place again"

@@ -160,10 +160,13 @@ def run_migrations(job: Job) -> dict[str, Any]:
         backups.make_snapshot(_snapshot(job), job.slug)
     package = _package(job)
     runtime.migrations.migrate(job.slug, package.migrations, package.manifest.tables)
+    return {"migrations_run": migrations_run(job)}
+
+
+def migrations_run(job: Job) -> int:
+    """How many this job ran, also in a try that died."""
     began = clock.parse_rfc3339(job.started_at)
-    # Those of a run that died, and was begun again, count as well.
-    count = sum(clock.parse_rfc3339(one.ran_at) >= began for one in runtime.migrations.applied(job.slug))
-    return {"migrations_run": count}
+    return sum(clock.parse_rfc3339(one.ran_at) >= began for one in runtime.migrations.applied(job.slug))
 
 
 def restore_tables(job: Job) -> None:
@@ -181,7 +184,7 @@ def provision(job: Job) -> dict[str, Any]:
     role_arn = runtime.provisioning.create_role(job.slug)
     queue_url = runtime.provisioning.create_queue(job.slug, limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
-    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, _environment(job.slug), limits)
+    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, environment(job.slug), limits)
     runtime.provisioning.create_mapping(job.slug, queue_url, limits)
     return {"function": function_arn}
 
@@ -248,8 +251,8 @@ def conclude(job: Job) -> dict[str, Any]:
 
 
 def discard_snapshots(job: Job) -> None:
-    if job.request.get("keeps"):
-        artifacts.delete_all(f"jobs/{job.id}/")
+    for slug in job.request.get("keeps", []):
+        artifacts.delete(backups.passing_key_of(slug, job.id))
 
 
 _FETCH = Step("downloading", fetch_package, discard_package, progress=25, message="Downloading plugin…")
@@ -282,7 +285,7 @@ def _keeps(job: Job) -> bool:
 
 
 def _snapshot(job: Job) -> str:
-    return f"jobs/{job.id}/{job.slug}.zip"
+    return backups.passing_key_of(job.slug, job.id)
 
 
 def _with_kept_data(slugs: list[str]) -> list[str]:
@@ -306,7 +309,7 @@ def _part_order(number: int, position: int, step: Step) -> str:
     return f"dependencies/{number:03d}/{position}/{step.name}"
 
 
-def _environment(slug: str) -> dict[str, str]:
+def environment(slug: str) -> dict[str, str]:
     """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
     platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
-from chalicelib.jobs import install, records, uninstall
+from chalicelib.jobs import install, records, uninstall, update
 from chalicelib.jobs.records import FAILED, Job, News
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
@@ -29,6 +29,20 @@ def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
     try:
         return _start("install", plan["slug"], plan, actor)
+    except Exception:
+        install.discard_upload(plan)
+        raise
+
+
+def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
+    """``request``: version?, backup?, package? (base64, instead of the marketplace's). Raises what the plans raise, and PluginBusy."""
+    backup = bool(request.get("backup", True))
+    if request.get("package") is not None:
+        plan = update.plan_from_upload(slug, request["package"], backup=backup)
+    else:
+        plan = update.plan_from_marketplace(slug, request.get("version"), backup=backup)
+    try:
+        return _start("update", slug, plan, actor)
     except Exception:
         install.discard_upload(plan)
         raise

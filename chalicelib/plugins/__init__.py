@@ -8,7 +8,7 @@ Promises
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks
+from chalicelib.plugins import locks, updates
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -31,8 +31,9 @@ from chalicelib.plugins.errors import (
     PluginIsCore,
     PluginNotActive,
     PluginNotFound,
+    PluginUpToDate,
 )
-from chalicelib.plugins.lifecycle import activate, deactivate, switch_off, switch_on
+from chalicelib.plugins.lifecycle import activate, deactivate, fall_back, hold, switch_off, switch_on, update
 from chalicelib.plugins.limits import apply as apply_limits
 from chalicelib.plugins.limits import change as change_limits
 from chalicelib.plugins.limits import current as current_limits
@@ -57,7 +58,7 @@ from chalicelib.plugins.settings import change as change_settings
 from chalicelib.plugins.settings import current as current_settings
 from chalicelib.plugins.settings import current_of as current_settings_of
 from chalicelib.plugins.settings import exported as stored_settings
-from chalicelib.plugins.settings import forget_settings
+from chalicelib.plugins.settings import forget_settings, secret_keys, secret_values
 from chalicelib.plugins.settings import restore as restore_settings
 from chalicelib.plugins.settings import shown as shown_settings
 
@@ -77,6 +78,7 @@ __all__ = [
     "PluginIsCore",
     "PluginNotActive",
     "PluginNotFound",
+    "PluginUpToDate",
     "activate",
     "add",
     "all_installed",
@@ -89,9 +91,11 @@ __all__ = [
     "current_settings_of",
     "deactivate",
     "dependents_of",
+    "fall_back",
     "find",
     "forget_settings",
     "get",
+    "hold",
     "locks",
     "manifest_schema",
     "migration_schema",
@@ -106,10 +110,14 @@ __all__ = [
     "resolve",
     "restore_settings",
     "save",
+    "secret_keys",
+    "secret_values",
     "shown_settings",
     "status_of",
     "stored_settings",
     "switch_off",
     "switch_on",
     "tree",
+    "update",
+    "updates",
 ]

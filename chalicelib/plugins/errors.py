@@ -6,6 +6,7 @@ StreamSpaceError
 ├── PluginAlreadyActive      409   PLUGIN_ALREADY_ACTIVE
 ├── PluginNotActive          409   PLUGIN_NOT_ACTIVE
 ├── PluginBusy               409   OPERATION_IN_PROGRESS   details.slug
+├── PluginUpToDate           409   PLUGIN_UP_TO_DATE
 ├── PluginIsCore             403   PLUGIN_IS_CORE
 ├── PackageInvalid           422   PACKAGE_INVALID         details: field or file -> sentences
 ├── DependenciesNotMet       422   DEPENDENCIES_NOT_MET    details.missing_dependencies
@@ -45,6 +46,11 @@ class PluginAlreadyActive(Conflict):
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"The plugin '{slug}' is already active", slug=slug)
+
+
+class PluginUpToDate(Conflict):
+    code = "PLUGIN_UP_TO_DATE"
+    message = "There is no newer release of this plugin"
 
 
 class PluginNotActive(Conflict):

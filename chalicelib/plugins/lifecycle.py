@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from chalicelib import accounts, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
-from chalicelib.core.errors import ServiceUnavailable, StreamSpaceError
+from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.events import Actor, retried, unit_of_work
 from chalicelib.plugins import dependencies, limits, locks, registry, settings
+from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.registry import InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
@@ -32,7 +34,7 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
         try:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
-            _mark_failed(slug, error, by.actor)
+            _mark_failed(slug, error.message, by.actor)
             raise
 
 
@@ -47,14 +49,64 @@ def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
         raise
 
 
-def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
+def update(slug: str, manifest: Manifest, package_sha256: str, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
+    """Make an installed plugin another version of itself, whose code is in its function already; ``start`` loads it first.
+
+    From one transaction to the next it is the new version, active, with what the new ``onLoad`` registered. May be done twice.
+    Raises what :func:`switch_on` raises; the plugin is then still the old version, and held (:func:`hold`).
+    """
+    before = registry.get(slug)
+    if before.version == manifest.version and (before.is_active or not start):
+        return before
+    after = before.updated_to(manifest, package_sha256, clock.now())
+    if not start:
+        return _mark_updated(slug, manifest, package_sha256, None, actor, reason)
+    dependencies.require_active(manifest, registry.all_installed())
+    return _start(after, actor, lambda active: _mark_updated(slug, manifest, package_sha256, active, actor, reason))
+
+
+def hold(slug: str) -> None:
+    """Stop calling the plugin, so that it can be changed: its events wait in its queue, its commands are refused. Nothing is lost."""
+    runtime.active.hold(slug)
+    runtime.provisioning.switch_deliveries(slug, on=False)
+    runtime.schedules.delete(slug)
+    _unload(slug)
+
+
+def fall_back(slug: str, message: str, actor: Actor) -> None:
+    """Out of service, as it was before somebody tried to mend it; what waits in its queue stays there."""
+    _stop(slug)
+    _mark_failed(slug, message, actor, although_active=True)
+
+
+@retried
+def _mark_updated(
+    slug: str, manifest: Manifest, package_sha256: str, active: ActivePlugin | None, actor: Actor, reason: str | None
+) -> InstalledPlugin:
+    before = registry.get(slug)
+    now = clock.now()
+    plugin = before.updated_to(manifest, package_sha256, now)
+    if active is not None:
+        plugin = plugin.activated(now)
+    with unit_of_work(actor) as work:
+        row = registry.save(work, plugin)
+        if active is not None:
+            runtime.active.put(work, replace(active, settings_version=plugin.settings_version))
+        told = {"plugin": plugin.summary(), "previous_version": before.version, **({"reason": reason} if reason else {})}
+        work.emit("plugin.updated", row, told)
+    return plugin
+
+
+def _start(plugin: InstalledPlugin, actor: Actor, conclude: Callable[[ActivePlugin], InstalledPlugin] | None = None) -> InstalledPlugin:
+    """``conclude`` writes down that it runs; without one it is marked as active."""
     slug = plugin.slug
     token = accounts.issue_plugin_token(slug, plugin.manifest.scopes)
     function_arn = runtime.provisioning.set_token(slug, token)
     # A new version may wish for more, and a change of limits may have died half-way.
     limits.apply(plugin)
-    values, settings_version = settings.current(slug)
-    answer = runtime.invoking.call(slug, {"kind": "load", "settings": values, "settings_version": settings_version})
+    values, settings_version = settings.current_of(plugin), plugin.settings_version
+    told = {"settings": values, "settings_version": settings_version, "secret_settings": settings.secret_keys(plugin)}
+    answer = runtime.invoking.call(slug, {"kind": "load", **told})
     if not answer["ok"]:
         failure = answer["error"]
         raise PluginFailedToLoad(
@@ -70,7 +122,8 @@ def _start(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
     runtime.schedules.create(slug, function_arn, registered["schedules"])
     # Nothing is sent to it before it is active. The other way about, a kill between the two would leave it active and deaf.
     runtime.provisioning.switch_deliveries(slug, on=True)
-    return _mark_active(slug, ActivePlugin(slug, queue_url, settings_version, registered), actor)
+    active = ActivePlugin(slug, queue_url, settings_version, registered)
+    return conclude(active) if conclude else _mark_active(slug, active, actor)
 
 
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -151,16 +204,16 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
 
 
 @retried
-def _mark_failed(slug: str, error: StreamSpaceError, actor: Actor) -> None:
+def _mark_failed(slug: str, message: str, actor: Actor, *, although_active: bool = False) -> None:
     before = registry.get(slug)
-    if before.is_active:
+    if before.is_active and not although_active:
         # Another attempt was faster, and better.
         return
-    plugin = before.failed(error.message, clock.now())
+    plugin = before.failed(message, clock.now())
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
-        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": error.message})
+        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": message})
 
 
 def _unload(slug: str) -> None:

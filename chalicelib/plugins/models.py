@@ -33,6 +33,8 @@ class PluginRow(EventSourced, Row):
     updated_at = UnicodeAttribute(null=True)
     # What the latest check for updates found.
     latest_version = UnicodeAttribute(null=True)
+    # JSON text: the release of that version, as far as it concerns the installed one.
+    update_found = UnicodeAttribute(null=True)
 
     @property
     def aggregate(self) -> str:

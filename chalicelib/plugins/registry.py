@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
-from chalicelib.core import clock, ids
+from chalicelib.core import clock, ids, versions
 from chalicelib.events import UnitOfWork
 from chalicelib.plugins import manifest as manifests
 from chalicelib.plugins.errors import PluginAlreadyActive, PluginAlreadyInstalled, PluginIsCore, PluginNotActive, PluginNotFound
@@ -36,6 +36,8 @@ class InstalledPlugin:
     deactivated_at: datetime | None = None
     updated_at: datetime | None = None
     latest_version: str | None = None
+    # What the check for updates said of that version, or of a plugin that left the marketplace: see ``updates``.
+    update_found: dict[str, Any] | None = None
     event_sequence: int = 0
 
     @classmethod
@@ -74,7 +76,13 @@ class InstalledPlugin:
             package_sha256=package_sha256,
             updated_at=at,
             settings_version=self.settings_version + 1,
+            **self._still_found(manifest.version),
         )
+
+    def _still_found(self, version: str) -> dict[str, Any]:
+        """What the check found holds on only while it is newer."""
+        is_newer = self.latest_version is not None and versions.compare(self.latest_version, version) > 0
+        return {} if is_newer else {"latest_version": None, "update_found": None}
 
     def must_be_active(self) -> None:
         if not self.is_active:
@@ -139,15 +147,19 @@ def remove(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
     return row
 
 
-def note_latest_version(slug: str, version: str | None) -> None:
+def note_latest_version(slug: str, version: str | None, found: dict[str, Any] | None = None) -> None:
     """What the check for updates found; None for nothing newer. No event: nothing happened to the plugin. Gone meanwhile is fine."""
     from pynamodb.exceptions import UpdateError
+    from pynamodb.expressions.update import Action
 
     from chalicelib.core.tables import condition_failed
 
-    action = PluginRow.latest_version.set(version) if version else PluginRow.latest_version.remove()
+    actions: list[Action] = [
+        PluginRow.latest_version.set(version) if version else PluginRow.latest_version.remove(),
+        PluginRow.update_found.set(json.dumps(found)) if found else PluginRow.update_found.remove(),
+    ]
     try:
-        PluginRow(INSTALLED, slug).update(actions=[action], condition=PluginRow.sk.exists())
+        PluginRow(INSTALLED, slug).update(actions=actions, condition=PluginRow.sk.exists())
     except UpdateError as error:
         if not condition_failed(error):
             raise
@@ -169,6 +181,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         deactivated_at=_told(plugin.deactivated_at),
         updated_at=_told(plugin.updated_at),
         latest_version=plugin.latest_version,
+        update_found=json.dumps(plugin.update_found) if plugin.update_found else None,
         event_sequence=plugin.event_sequence,
     )
 
@@ -188,6 +201,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         deactivated_at=_read(row.deactivated_at),
         updated_at=_read(row.updated_at),
         latest_version=row.latest_version,
+        update_found=json.loads(row.update_found) if row.update_found else None,
         event_sequence=int(row.event_sequence),
     )
 

@@ -101,6 +101,18 @@ def current_of(plugin: InstalledPlugin) -> dict[str, Any]:
     return {**defaults(plugin.manifest), **{key: value for key, value in stored.plain.items() if key in known}, **opened}
 
 
+def secret_keys(plugin: InstalledPlugin) -> list[str]:
+    """The keys of those settings whose values nobody may see again."""
+    return [field["key"] for field in plugin.manifest.settings["fields"] if fields.is_secret(field)]
+
+
+def secret_values(plugin: InstalledPlugin) -> list[str]:
+    """The present secrets in clear, to be kept out of what is shown. Costs as :func:`current_of`; nothing for a plugin without secrets."""
+    keys = secret_keys(plugin)
+    values = current_of(plugin) if keys else {}
+    return [str(values[key]) for key in keys if values.get(key)]
+
+
 def forget_settings(slug: str) -> None:
     """Remove what was set for a plugin. Nothing there is fine."""
     SettingsRow(settings_key(slug), "values").delete()

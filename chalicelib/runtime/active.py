@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pynamodb.exceptions import UpdateError
+
+from chalicelib.core.tables import condition_failed
 from chalicelib.events import Subscriber, UnitOfWork
-from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound
+from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound, PluginHeld
 from chalicelib.runtime.models import RuntimeRow
 
 _ACTIVE = "ACTIVE"
@@ -26,6 +29,8 @@ class ActivePlugin:
     queue_url: str
     settings_version: int
     registered: dict[str, Any] = field(default_factory=dict)
+    # It is being updated: its events wait, and its commands are refused.
+    is_held: bool = False
 
     @property
     def commands(self) -> list[dict[str, Any]]:
@@ -40,6 +45,15 @@ def put(work: UnitOfWork, plugin: ActivePlugin) -> None:
 
 def remove(work: UnitOfWork, slug: str) -> None:
     work.delete(RuntimeRow(_ACTIVE, slug))
+
+
+def hold(slug: str) -> None:
+    """Keep everybody from calling it until it is put anew; its queue goes on receiving. One that is not active is left alone."""
+    try:
+        RuntimeRow(_ACTIVE, slug).update(actions=[RuntimeRow.is_held.set(True)], condition=RuntimeRow.pk.exists())
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
 
 
 def everyone() -> list[ActivePlugin]:
@@ -80,8 +94,15 @@ def owner_of_command(name: str) -> tuple[ActivePlugin, dict[str, Any]]:
     for plugin in everyone():
         for command in plugin.commands:
             if command["name"] == name:
+                must_not_be_held(plugin)
                 return plugin, command
     raise CommandNotFound(f"No active plugin has registered a command '{name}'", command=name)
+
+
+def must_not_be_held(plugin: ActivePlugin) -> None:
+    """Raises PluginHeld."""
+    if plugin.is_held:
+        raise PluginHeld(f"'{plugin.slug}' is being updated; try again in a moment", slug=plugin.slug)
 
 
 def refuse_taken_commands(slug: str, registered: dict[str, Any]) -> None:
@@ -97,4 +118,4 @@ def refuse_taken_commands(slug: str, registered: dict[str, Any]) -> None:
 
 def _plugin(row: RuntimeRow) -> ActivePlugin:
     body = json.loads(row.body)
-    return ActivePlugin(row.sk, body["queue_url"], int(row.settings_version or 0), body["registered"])
+    return ActivePlugin(row.sk, body["queue_url"], int(row.settings_version or 0), body["registered"], bool(row.is_held))

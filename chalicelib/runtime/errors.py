@@ -1,6 +1,6 @@
 """What can go wrong with a running plugin."""
 
-from chalicelib.core.errors import Conflict, NotFound, StreamSpaceError
+from chalicelib.core.errors import Conflict, NotFound, OperationInProgress, StreamSpaceError
 
 
 class PluginCrashed(StreamSpaceError):
@@ -22,6 +22,12 @@ class CommandFailed(StreamSpaceError):
 
     code, status = "COMMAND_FAILED", 502
     message = "The command failed"
+
+
+class PluginHeld(OperationInProgress):
+    """It is between two versions."""
+
+    message = "The plugin is being updated"
 
 
 class CommandNotFound(NotFound):

@@ -1,62 +1,84 @@
-"""What a plugin wrote with ``streamspace.log`` and ``console``: the lines of its function's log group that are its own."""
+"""What a plugin logged, read from its function's log group."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import aws, clock
+from chalicelib.core import aws
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.runtime import names
+from chalicelib.runtime.log_lines import LEVELS, Line, has_text, level_is_at_least, lines_of
+from chalicelib.runtime.redaction import Redaction
 
-# From the least to the most serious; asking for one gives the more serious ones too.
-LEVELS = ("debug", "info", "warn", "error")
-_PAGE = 200
-# What Lambda writes around each call; the rest that is not JSON is a crash or a time-out, which the author must see.
-_OF_LAMBDA = ("START ", "END ", "REPORT ", "INIT_START ")
+__all__ = ["LEVELS", "MOST_CALLS", "Redaction", "Wanted", "read"]
+
+# CloudWatch may answer with nothing and a token to go on with; so often it is asked before the caller is.
+MOST_CALLS = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines: of ``level`` and above, of one ``hook``, of one ``event_id``, with ``search`` in message or data. None is any."""
+
+    level: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    hook: str | None = None
+    event_id: int | None = None
+    search: str | None = None
+
+    def includes(self, line: Line) -> bool:
+        return (
+            (self.level is None or level_is_at_least(line, self.level))
+            and (self.hook is None or line.get("hook") == self.hook)
+            and (self.event_id is None or line.get("event_id") == self.event_id)
+            and (self.search is None or has_text(line, self.search))
+        )
 
 
 def read(
-    slug: str, *, level: str | None, since: datetime | None, until: datetime | None, cursor: str | None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Lines, oldest first, ``{"time", "level", "message", "data"?, "hook"?, "event_id"?}``, and the cursor of the next page. One call.
+    slug: str, wanted: Wanted, *, hidden: Redaction | None = None, cursor: str | None = None, limit: int = 200
+) -> tuple[list[Line], str | None]:
+    """Lines, oldest first (:func:`chalicelib.runtime.log_lines.lines_of`), and the cursor of the next page. One to three calls.
 
-    A page may be empty and still have a next one: CloudWatch reads by time, not by number of lines.
+    ``limit`` bounds what is read, before what is wanted is picked out: a page may be empty and still have a next one. What is ``hidden`` is
+    also not found by ``search``. A cursor is good for a day, and goes on with the times that it began with.
+
+    Raises ValidationError for a cursor that is not one of this list, or too old.
     """
+    request = _request(slug, wanted, cursor, limit)
     logs = aws.client("logs")
-    request: dict[str, Any] = {"logGroupName": names.log_group(slug), "limit": _PAGE}
-    if since is not None:
-        request["startTime"] = int(since.timestamp() * 1000)
-    if until is not None:
-        request["endTime"] = int(until.timestamp() * 1000)
+    lines: list[Line] = []
+    for _ in range(MOST_CALLS):
+        try:
+            found = logs.filter_log_events(**request)
+        except logs.exceptions.ResourceNotFoundException:
+            # Nothing was written yet.
+            return [], None
+        except logs.exceptions.InvalidParameterException as error:
+            raise ValidationError({"cursor": ["The cursor is not one that this API gave out, or too old"]}) from error
+        lines = [line for line in lines_of(found["events"], hidden or Redaction()) if wanted.includes(line)]
+        token = found.get("nextToken")
+        if token is None:
+            return lines, None
+        request["nextToken"] = token
+        if lines:
+            break
+    return lines, encode_cursor({name: request[name] for name in ("startTime", "endTime", "nextToken") if name in request})
+
+
+def _request(slug: str, wanted: Wanted, cursor: str | None, limit: int) -> dict[str, Any]:
+    request: dict[str, Any] = {"logGroupName": names.log_group(slug), "limit": limit}
     if cursor is not None:
-        request["nextToken"] = decode_cursor(cursor).get("token", "")
-    try:
-        found = logs.filter_log_events(**request)
-    except logs.exceptions.ResourceNotFoundException:
-        # Nothing was written yet.
-        return [], None
-    except logs.exceptions.InvalidParameterException as error:
-        raise ValidationError({"cursor": ["The cursor is not one that this API gave out, or too old"]}) from error
-    lines = [line for event in found["events"] if (line := _line(event)) is not None]
-    least = LEVELS.index(level) if level else 0
-    token = found.get("nextToken")
-    return [line for line in lines if LEVELS.index(line["level"]) >= least], encode_cursor({"token": token}) if token else None
-
-
-def _line(event: dict[str, Any]) -> dict[str, Any] | None:
-    text = event["message"].rstrip("\n")
-    if not text or text.startswith(_OF_LAMBDA):
-        return None
-    time = clock.rfc3339(datetime.fromtimestamp(event["timestamp"] / 1000, clock.now().tzinfo))
-    try:
-        entry = json.loads(text)
-    except ValueError:
-        entry = None
-    if not isinstance(entry, dict) or "message" not in entry:
-        return {"time": time, "level": "error", "message": text}
-    level = str(entry.get("level", "info")).lower().replace("warning", "warn")
-    kept = {key: entry[key] for key in ("data", "hook", "event_id") if key in entry}
-    return {"time": entry.get("timestamp", time), "level": level if level in LEVELS else "info", "message": entry["message"], **kept}
+        kept = decode_cursor(cursor)
+        if not isinstance(kept.get("nextToken"), str) or any(not isinstance(kept.get(name, 0), int) for name in ("startTime", "endTime")):
+            raise ValidationError({"cursor": ["The cursor is not one that this API gave out"]})
+        return {**request, **{name: kept[name] for name in ("startTime", "endTime", "nextToken") if name in kept}}
+    if wanted.since is not None:
+        request["startTime"] = int(wanted.since.timestamp() * 1000)
+    if wanted.until is not None:
+        request["endTime"] = int(wanted.until.timestamp() * 1000)
+    return request

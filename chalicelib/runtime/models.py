@@ -17,7 +17,7 @@
 | DEAD#{slug} | {event id} | a dead letter |
 """
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.core.tables import Row, TableMeta, table
@@ -43,6 +43,8 @@ class RuntimeRow(Row):
     body = UnicodeAttribute(null=True)
     attempts = NumberAttribute(null=True)
     settings_version = NumberAttribute(null=True)
+    # Of an active plugin: it is being changed, and is called by nobody until that is done.
+    is_held = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True)
     # What a plugin stored is kept apart from ``body``, so that sizes and limits can be read without it.
     value = UnicodeAttribute(null=True)

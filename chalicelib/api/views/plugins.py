@@ -48,6 +48,7 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
     """Source: REST §2, without what only ``include`` brings."""
     manifest = one.manifest
     updates = has_update(one)
+    found = (one.update_found or {}) if updates else {}
     return {
         **plugin(one),
         "screenshots": [asset_address(one.slug, path) for path in manifest.screenshots],
@@ -67,11 +68,15 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
         "update": {
             "available": updates,
             "latest_version": one.latest_version if one.latest_version and updates else one.version,
-            "release_date": None,
-            "is_security_update": False,
+            "release_date": found.get("release_date"),
+            "is_security_update": bool(found.get("is_security_update")),
             "is_breaking_change": updates and versions.is_breaking(one.version, str(one.latest_version)),
-            "changelog_summary": None,
+            "changelog_summary": found.get("changelog_summary"),
+            "new_scopes": found.get("new_scopes", []),
+            "new_dependencies": found.get("new_dependencies", []),
         },
+        # None: nobody has looked yet.
+        "is_listed": (one.update_found or {}).get("is_listed"),
     }
 
 

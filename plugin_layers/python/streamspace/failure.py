@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from .loggable import loggable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from traceback import StackSummary
@@ -19,7 +21,7 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib costs a col
 
 
 def describe_failure(error: BaseException, folder: str, hook: str | None = None) -> dict[str, Any]:
-    """``{name, message, code?, details?, hook?, location?, stack?}``. ``folder`` is the plugin's."""
+    """``{name, message, code?, details?, hook?, location?, stack?}``, without secrets. ``folder`` is the plugin's."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -33,7 +35,8 @@ def describe_failure(error: BaseException, folder: str, hook: str | None = None)
         "location": _location(error, frames, folder),
         "stack": _cut(_stack(error, frames, folder), _LONGEST_STACK),
     }
-    return {name: value for name, value in facts.items() if value is not None}
+    described: dict[str, Any] = loggable({name: value for name, value in facts.items() if value is not None})
+    return described
 
 
 def _text(value: Any) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 
-from . import environment
+from . import environment, log_output
 from .call import current
+from .loggable import loggable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
 
 # A loop that logs must not become the platform's bill: so many lines of one call, and of each so much.
 MOST_LINES = 2000
@@ -28,21 +27,19 @@ def log(level: str, message: str, data: Any = None) -> None:
         if call.lines == MOST_LINES + 1:
             level, data = "warn", None
             message = f"{call.hook} logged more than {MOST_LINES} lines in one call; the rest is left out"
-    line = {"timestamp": _now(), "level": str(level), "message": str(message)}
+    line = {"timestamp": _now(), "level": loggable(_text_of(level)), "message": loggable(_text_of(message))}
     if data is not None:
-        line["data"] = data
+        line["data"] = loggable(data)
     line["plugin"] = environment.plugin()
     if call.hook is not None:
         line["hook"] = call.hook
     if call.event_id is not None:
         line["event_id"] = call.event_id
-    stream = getattr(sys.stdout, "target", sys.stdout)  # while author code runs, sys.stdout turns prints into calls of this function
-    text = _to_json(line)
+    text = json.dumps(line)
     if len(text) > _LONGEST_LINE:
         cut = f"{line['message'][:1000]}… (a line of {len(text)} characters)"
-        text = _to_json({**line, "message": cut, "data": None})
-    stream.write(text + "\n")
-    stream.flush()
+        text = json.dumps({**line, "message": cut, "data": None})
+    log_output.write(text + "\n")
 
 
 def debug(message: str, data: Any = None) -> None:
@@ -66,17 +63,8 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
 
 
-def _to_json(line: dict[str, Any]) -> str:
-    """JSON of anything: a log line must not fail for what it is told."""
+def _text_of(value: Any) -> str:
     try:
-        return json.dumps(line, default=_jsonable)
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps({**line, "data": repr(line.get("data"))})  # circular, or keys that are no text
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, BaseException):
-        return {"name": type(value).__name__, "message": str(value), "code": getattr(value, "code", None)}
-    if isinstance(value, (set, frozenset)):
-        return list(value)
-    return str(value)
+        return str(value)
+    except Exception:  # noqa: BLE001 - an author's own __str__
+        return f"[{type(value).__name__}]"

@@ -26,6 +26,13 @@ def reset() -> None:
         _entries[kind] = dict(_kept[kind])
 
 
+def clear() -> None:
+    """Forgets everything: another plugin's module is about to run."""
+    for kind in KINDS:
+        _kept[kind] = {}
+    reset()
+
+
 def put(kind: str, name: str, entry: dict[str, Any]) -> None:
     _entries[kind][name] = entry
 

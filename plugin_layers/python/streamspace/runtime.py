@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from . import actions, environment, registry
+from . import actions, environment, redaction, registry
 from .batch import deliver_batch
 from .call import FOREVER, Call
 from .client import request
@@ -69,7 +69,7 @@ class Runtime:
     def _answer(self, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
         kind = payload.get("kind")
         if kind == "load":
-            plugin = self.load(payload.get("settings"), payload.get("settings_version"), clock)
+            plugin = self.load(payload, clock)
             return {"registered": {"hooks": plugin.hooks, **registry.describe()}}
         if kind == "unload":
             plugin = self.prepare(None, clock)
@@ -101,11 +101,11 @@ class Runtime:
         assert self._plugin is not None
         return self._plugin
 
-    def load(self, settings: dict[str, Any] | None, settings_version: int | None, clock: Clock) -> Plugin:
+    def load(self, told: dict[str, Any], clock: Clock) -> Plugin:
         plugin = self._load_module(clock.hook_deadline)
         self._is_ready = False
         registry.reset()
-        self._take(plugin, settings, settings_version)
+        self._take(plugin, told)
         self.run("on_load", clock, plugin.method("on_load"))
         take_declared(plugin)
         self._is_ready = True
@@ -119,13 +119,16 @@ class Runtime:
         told = request("the runtime", "GET", "runtime/self", deadline=clock.report_deadline)
         environment.update(told.get("platform") or {})
         if self._is_ready:
-            self._take(plugin, told.get("settings"), told.get("settings_version"))
+            self._take(plugin, told)
             return plugin
-        return self.load(told.get("settings"), told.get("settings_version"), clock)
+        return self.load(told, clock)
 
-    def _take(self, plugin: Plugin, settings: dict[str, Any] | None, settings_version: int | None) -> None:
-        plugin.configure(settings or {})
-        self._settings_version = settings_version or 0
+    def _take(self, plugin: Plugin, told: dict[str, Any]) -> None:
+        """What ``load`` brings and ``runtime/self`` answers: the settings, their version, and which of them are secret."""
+        settings = told.get("settings") or {}
+        redaction.hide([environment.token(), *(settings.get(key) for key in told.get("secret_settings") or ())])
+        plugin.configure(settings)
+        self._settings_version = told.get("settings_version") or 0
 
     def hears(self, event_type: str, clock: Clock) -> bool:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .call import current
-from .client import request
+from .client import client, request
 from .errors import PlatformUnreachableError
 
 ATTEMPTS = 3
@@ -32,6 +32,9 @@ def _put(place: dict[str, object], content: bytes, timeout_s: float) -> tuple[st
 
     The URL itself says who may write: our token is for the platform alone.
     """
+    if client.carry is not None:
+        answer, _ = client.carry(str(place["method"]), str(place["url"]), {}, content)
+        return None if answer.status == 200 else f"it was answered with {answer.status}", False
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
     scheme, _, rest = str(place["url"]).partition("://")

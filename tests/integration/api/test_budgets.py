@@ -173,6 +173,7 @@ def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
     about = spend("GET", "/runtime/self", token=watcher).body["data"]
 
     assert (about["slug"], about["settings"], about["settings_version"]) == ("watcher", {"secret": "s3cret"}, 2)
+    assert about["secret_settings"] == ["secret"]
     assert spend("GET", "/runtime/self").status == 403
 
 

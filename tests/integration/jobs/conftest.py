@@ -111,8 +111,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
     server.server_close()
 
 
-def package(slug: str, version: str = "1.0.0", **manifest: Any) -> bytes:
-    """A small, right package."""
+def package(slug: str, version: str = "1.0.0", *, files: dict[str, str] | None = None, **manifest: Any) -> bytes:
+    """A small, right package, with these files beside its own."""
     document = {
         "name": slug,
         "version": version,
@@ -126,7 +126,21 @@ def package(slug: str, version: str = "1.0.0", **manifest: Any) -> bytes:
         archive.writestr("manifest.json", json.dumps({**document, **manifest}))
         archive.writestr("index.js", "module.exports = {};")
         archive.writestr("assets/icon.svg", "<svg/>")
+        for path, text in (files or {}).items():
+            archive.writestr(path, text)
     return content.getvalue()
+
+
+def migrations(*steps: list[dict[str, Any]]) -> dict[str, str]:
+    """Files of migrations with these operations, for :func:`package`."""
+    return {f"migrations/{number:04d}_step.json": json.dumps({"up": up}) for number, up in enumerate(steps, start=1)}
+
+
+NOTES = [
+    {"op": "create_table", "table": "notes", "key": {"partition": "id"}, "indexes": [{"name": "by_kind", "partition": "kind"}]},
+    {"op": "put_items", "table": "notes", "items": [{"id": "first", "kind": "welcome"}]},
+]
+RENAMED = [{"op": "rename_attribute", "table": "notes", "from": "kind", "to": "sort"}]
 
 
 class Platform:
@@ -149,6 +163,10 @@ class Platform:
 
     def install(self, slug: str, *, activate: bool = True, **request: Any) -> jobs.Job:
         job = jobs.start_install({"source": "marketplace", "slug": slug, "activate": activate, **request}, actor=ADMIN.actor)
+        return jobs.wait_for_end(job.id, patience_s=60)
+
+    def update(self, slug: str, **request: Any) -> jobs.Job:
+        job = jobs.start_update(slug, request, actor=ADMIN.actor)
         return jobs.wait_for_end(job.id, patience_s=60)
 
     def uninstall(self, slug: str, *, keep_data: bool = False, backup: bool = True) -> jobs.Job:

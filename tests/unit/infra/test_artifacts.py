@@ -54,6 +54,7 @@ def test_a_layer_lies_where_lambda_looks_for_it(files):
 
     assert {path.split("/")[0] for path in paths} <= {"python", "nodejs"}
     assert any(path in ("python/streamspace/__init__.py", "nodejs/node_modules/streamspace/index.js") for path in paths)
+    assert not any("/testing/" in path for path in paths), "the kit for plugins' tests is not for Lambda"
     assert not any("__pycache__" in path for path in paths)
 
 

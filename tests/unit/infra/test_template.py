@@ -32,6 +32,7 @@ TABLES = {
     "EmailFeedback": {"MESSAGING"},
     "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
     "WebhookFanout": {"WEBHOOKS"},
+    "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
@@ -63,6 +64,7 @@ SETTINGS = {
     "EmailFeedback": set(),
     "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
+    "UpdateCheck": {"MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY", "ENVIRONMENT"},
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }
 FUNCTIONS = list(TABLES)

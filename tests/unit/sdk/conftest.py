@@ -3,10 +3,12 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import logging
 import shutil
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +47,17 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlatform]:
     yield fake
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A container's logging and warnings are its own; this process has others."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    root.handlers = list(handlers)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    yield
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

@@ -111,3 +111,11 @@ test("a package that is missing is an error that names it, not ours", async (t) 
 
   assert.match((await container.load()).error.message, /left-pad/);
 });
+
+test('every name of the API can be imported, where the package is found as well', async () => {
+  const streamspace = require('../../../plugin_layers/nodejs/node_modules/streamspace');
+  const imported = await import('../../../plugin_layers/nodejs/node_modules/streamspace/index.mjs');
+
+  assert.deepEqual(Object.keys(imported).filter((name) => name !== 'default').sort(), Object.keys(streamspace).sort());
+  assert.equal(imported.default, streamspace);
+});

@@ -56,7 +56,7 @@ def compile_types(typescript: Path) -> Any:
             "skipDefaultLibCheck": True,
             "module": "commonjs",
             "types": [],
-            "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")]},
+            "paths": {"streamspace": [str(NODE_SDK / "index.d.ts")], "streamspace/testing": [str(NODE_SDK / "testing" / "index.d.ts")]},
         }
         project = {"compilerOptions": {**defaults, **options}, "files": [*files, str(NODE_SDK / "index.d.ts")]}
         (folder / "tsconfig.json").write_text(json.dumps(project))

@@ -1,5 +1,6 @@
 // Compiles, or the types are wrong: what an author may write, and with @ts-expect-error what not.
 import streamspaceModule = require('streamspace');
+import { createPlatform, PluginFailed } from 'streamspace/testing';
 
 const same: streamspaceModule.StreamSpace = streamspace;
 void same;
@@ -80,3 +81,17 @@ const plugin: streamspaceModule.Plugin = {
 };
 
 export = plugin;
+
+async function itsTests(): Promise<void> {
+  const platform = createPlatform({ users: [{ username: 'jane', role: 'manager' }], commands: { sum: ({ n }) => n + 1 }, answer: () => true });
+  await platform.load();
+  const { data }: { data: streamspaceModule.Session | streamspaceModule.User } = await platform.emit('session.created', { user: 'jane' });
+  const to: string = platform.notifications[0].to;
+  const status: number = (await platform.request('GET', '/x', { as: null })).status;
+  const later: Date = (platform.clock.advance('1h'), platform.clock.now);
+  // @ts-expect-error a role that nobody has
+  createPlatform({ users: [{ username: 'jane', role: 'king' }] });
+  const failed = new Error() as PluginFailed;
+  void [data, to, status, later, failed.failure.location];
+}
+void itsTests;

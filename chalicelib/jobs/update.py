@@ -1,0 +1,227 @@
+"""Putting another version of an installed plugin in the place of the one that is there; newer or older.
+
+Promises
+    Events that come meanwhile wait, and reach the version that is there in the end.
+    A version that does not load, or a job that dies, leaves the version before it, running as it ran, with the data that it had.
+    The files of the new version are its own: nothing of the old one's is among them.
+    What is wrong with the installed version (it does not load, its package was found to be bad) does not keep another one out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from chalicelib import marketplace, messaging, plugins, runtime
+from chalicelib.core import config, ids, versions
+from chalicelib.core.errors import ConcurrentChange, ValidationError
+from chalicelib.jobs import artifacts, backups, install
+from chalicelib.jobs.records import Job
+from chalicelib.jobs.saga import Saga, Step
+from chalicelib.plugins import InstalledPlugin, Package
+from chalicelib.runtime.provisioning import Code
+
+
+def plan_from_marketplace(slug: str, version: str | None, *, backup: bool) -> dict[str, Any]:
+    """To the newest release that fits, or to the one named, which may be older.
+
+    Raises: PluginNotFound, PluginUpToDate, ListingNotFound, DependencyConflict, IncompatibleRelease, MarketplaceUnavailable.
+    """
+    plugin = plugins.get(slug)
+    _, release = marketplace.find_release(slug, version)
+    if release.version == plugin.version or (version is None and versions.compare(release.version, plugin.version) < 0):
+        raise plugins.PluginUpToDate(f"'{slug}' {plugin.version} is installed already", slug=slug, version=plugin.version)
+    plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), _others(slug))
+    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    return _plan(plugin, release.version, needed, backup=backup) | {"source": "marketplace"}
+
+
+def plan_from_upload(slug: str, package_base64: str, *, backup: bool) -> dict[str, Any]:
+    """Raises ValidationError, PackageInvalid and what :func:`plan_from_marketplace` raises."""
+    plugin = plugins.get(slug)
+    try:
+        archive = base64.b64decode(package_base64, validate=True)
+    except binascii.Error as error:
+        raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
+    package = plugins.read_package(archive)
+    manifest = package.manifest
+    if manifest.slug != slug:
+        raise ValidationError({"package": [f"It is the package of '{manifest.slug}', not of '{slug}'"]})
+    if manifest.version == plugin.version:
+        raise plugins.PluginUpToDate(
+            f"'{slug}' {plugin.version} is installed already; give the new package another version, such as {plugin.version}+2",
+            slug=slug,
+            version=plugin.version,
+        )
+    plugins.require_system(manifest)
+    others = [*_others(slug), InstalledPlugin.fresh(manifest, package.sha256, plugin.installed_at)]
+    wanted = [(one.slug, one.version_constraint) for one in manifest.dependencies if not one.is_optional]
+    plan = plugins.resolve([(slug, manifest.version), *wanted], marketplace.catalogue(), others) if wanted else None
+    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases] if plan else []
+    key = f"uploads/{ids.text('upload')}.zip"
+    artifacts.put(key, archive)
+    return _plan(plugin, manifest.version, needed, backup=backup) | {"source": "upload", "upload_key": key}
+
+
+def _others(slug: str) -> list[InstalledPlugin]:
+    return [one for one in plugins.all_installed() if one.slug != slug]
+
+
+def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *, backup: bool) -> dict[str, Any]:
+    return {
+        "slug": plugin.slug,
+        "from_version": plugin.version,
+        "version": version,
+        # One that fell out of service by its own fault is meant to run: the new version may mend it.
+        "activate": plugin.status != "inactive",
+        "was_active": plugin.is_active,
+        "error": plugin.error,
+        "backup": backup,
+        "migrations": [one.number for one in runtime.migrations.applied(plugin.slug)],
+        "dependencies": needed,
+        "locks": [plugin.slug, *(one["slug"] for one in needed)],
+    }
+
+
+def unpack(job: Job) -> None:
+    """The code only: what is published changes when the version does. Raises ConcurrentChange where the plan speaks of another version."""
+    if plugins.get(job.slug).version != job.request["from_version"]:
+        raise ConcurrentChange()
+    _keep_code(job, _new_package(job))
+
+
+def discard_code(job: Job) -> None:
+    artifacts.delete(artifacts.code_key(job.slug, job.request["version"]))
+    messaging.templates.forget(job.slug, job.request["version"])
+
+
+def pause(job: Job) -> None:
+    if job.request["was_active"]:
+        plugins.hold(job.slug)
+
+
+def resume(job: Job) -> None:
+    """The old version runs again; its code and data are back by now."""
+    if job.request["was_active"]:
+        plugins.switch_on(plugins.get(job.slug), job.actor)
+
+
+def back_up(job: Job) -> dict[str, Any]:
+    """Always: it is the way back. It is kept where that was asked for."""
+    backups.make(_backup_key(job), job.slug, job.request["from_version"])
+    return {"backup_path": f"/{_backup_key(job)}"} if job.request["backup"] else {}
+
+
+def discard_backup(job: Job) -> None:
+    artifacts.delete(_backup_key(job))
+
+
+def migrate(job: Job) -> dict[str, Any]:
+    """Bring the plugin's tables to what the new version needs: forward, or back where it is an older one."""
+    package = _new_package(job)
+    runtime.migrations.migrate(job.slug, package.migrations, package.manifest.tables)
+    undone = set(job.request["migrations"]) - {one.number for one in runtime.migrations.applied(job.slug)}
+    return {"migrations_run": install.migrations_run(job) + len(undone)}
+
+
+def restore_data(job: Job) -> None:
+    """What migrations did, and what the new version wrote while it was tried, goes. Nothing of the plugin runs by now."""
+    backups.restore_data(_backup_key(job), job.slug)
+
+
+def switch_code(job: Job) -> None:
+    _put_in_place(job, _new_package(job))
+
+
+def switch_code_back(job: Job) -> None:
+    archive = backups.package_of(_backup_key(job))
+    package = plugins.read_package(archive)
+    artifacts.put(artifacts.package_key(job.slug, package.manifest.version), archive)
+    _keep_code(job, package)
+    _put_in_place(job, package)
+
+
+def start(job: Job) -> dict[str, Any]:
+    package = _new_package(job)
+    plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=job.request["activate"])
+    return {}
+
+
+def take_back(job: Job) -> None:
+    """The old version's name in the list."""
+    if job.request["activate"]:
+        # The new version may be running: nothing may write while its data is put back, by the way back of an earlier step.
+        plugins.hold(job.slug)
+    package = plugins.read_package(backups.package_of(_backup_key(job)))
+    reason = f"the job {job.id} was rolled back"
+    plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=False, reason=reason)
+    if job.request["activate"] and not job.request["was_active"]:
+        plugins.fall_back(job.slug, job.request["error"] or "It failed before this update", job.actor)
+
+
+def conclude(job: Job) -> dict[str, Any]:
+    """The document's answer. What was of the old version only goes. Source: REST §8."""
+    before = job.request["from_version"]
+    artifacts.delete(artifacts.package_key(job.slug, before))
+    artifacts.delete(artifacts.code_key(job.slug, before))
+    messaging.templates.forget(job.slug, before)
+    if job.request["source"] == "upload":
+        artifacts.delete(job.request["upload_key"])
+    return {
+        "slug": job.slug,
+        "previous_version": before,
+        "current_version": job.request["version"],
+        "migrations_run": job.made["migrations"]["migrations_run"],
+        "backup_path": job.made["backing-up"].get("backup_path"),
+        "dependencies_installed": job.made["dependencies"]["installed"],
+        "status": plugins.get(job.slug).status,
+    }
+
+
+def discard_way_back(job: Job) -> None:
+    """The backup that nobody asked for."""
+    artifacts.delete(backups.passing_key_of(job.slug, job.id))
+
+
+def _keep_code(job: Job, package: Package) -> None:
+    """What belongs to one version, under its name: nothing uses it until the plugin is that version."""
+    version = package.manifest.version
+    artifacts.put(artifacts.code_key(job.slug, version), plugins.code_bundle(package))
+    messaging.templates.keep(job.slug, version, messaging.templates.sources_in(package.files))
+
+
+def _put_in_place(job: Job, package: Package) -> None:
+    """The function runs this package's code, and its files are what is published: all of them, and no others."""
+    manifest = package.manifest
+    limits = runtime.limits.of(job.slug, manifest.limits)
+    code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, manifest.version))
+    role_arn = runtime.provisioning.create_role(job.slug)
+    runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, install.environment(job.slug), limits)
+    artifacts.delete_assets(job.slug)
+    artifacts.publish_assets(job.slug, package.files)
+
+
+def _new_package(job: Job) -> Package:
+    return plugins.read_package(artifacts.get(artifacts.package_key(job.slug, job.request["version"])))
+
+
+def _backup_key(job: Job) -> str:
+    if job.request["backup"]:
+        return backups.key_of(job.slug, job.request["from_version"], job.started_at)
+    return backups.passing_key_of(job.slug, job.id)
+
+
+UPDATE = Saga(
+    "update",
+    Step("downloading", install.fetch_package, install.discard_package, progress=20, message="Downloading the new version…"),
+    Step("extracting", unpack, discard_code, progress=30, message="Checking and extracting files…"),
+    Step("dependencies", install.install_dependencies, install.remove_dependencies, progress=45, message="Installing what it needs…"),
+    Step("pausing", pause, resume, progress=55, message="Pausing the plugin…"),
+    Step("backing-up", back_up, discard_backup, progress=65, message="Making a backup…"),
+    Step("migrations", migrate, restore_data, progress=75, message="Running migrations…"),
+    Step("switching", switch_code, switch_code_back, progress=80, message="Putting the new version in place…"),
+    Step("starting", start, take_back, progress=95, message="Starting the new version…"),
+    Step("result", conclude, progress=99, message="Finishing…"),
+    tidy=discard_way_back,
+)

@@ -1,0 +1,105 @@
+"""REST §8, §12 and §13 over the whole API."""
+
+import pytest
+
+from chalicelib import plugins
+from chalicelib.marketplace import repository as marketplace
+from tests.integration.jobs.conftest import package
+
+NEEDS = {"dependencies": [{"slug": "base", "version_constraint": "*"}]}
+
+
+@pytest.fixture
+def three(platform, repository):
+    """``base``, ``shop`` that needs it, and ``other``; all active, and each with a newer release."""
+    for version in ("1.0.0", "1.1.0"):
+        repository.publish(package("base", version))
+        repository.publish(package("shop", version, **NEEDS))
+        repository.publish(package("other", version))
+    marketplace.forget()
+    for slug in ("base", "shop", "other"):
+        assert platform.install(slug, version="1.0.0").status == "succeeded"
+    return platform
+
+
+def test_the_documents_update_answers_as_it_says(three, call):
+    answer = call("POST", "/admin/plugins/base/update", {"version": "1.1.0", "backup": True})
+
+    data = answer.body["data"]
+    assert (answer.status, answer.body["message"]) == (200, "Plugin updated successfully")
+    assert (data["slug"], data["previous_version"], data["current_version"], data["migrations_run"]) == ("base", "1.0.0", "1.1.0", 0)
+    assert data["backup_path"].startswith("/backups/plugins/base-1.0.0")
+    assert data["job_id"]
+    assert call("POST", "/admin/plugins/base/update").error["code"] == "PLUGIN_UP_TO_DATE"
+    assert call("POST", "/admin/plugins/base/update", {"version": "1.0.0", "package": "x"}).status == 422
+    assert call("POST", "/admin/plugins/nobody/update", {}).status == 404
+
+
+def test_an_update_that_fails_says_why_and_the_old_version_runs(three, call):
+    three.loads["other"] = {"ok": False, "error": {"message": "API key is required"}}
+
+    answer = call("POST", "/admin/plugins/other/update", {})
+
+    assert (answer.status, answer.error["code"]) == (500, "UPDATE_FAILED")
+    assert "API key is required" in answer.error["message"]
+    assert plugins.get("other").version == "1.0.0"
+
+
+def test_a_check_answers_as_the_document_says_and_the_list_shows_it(three, call):
+    answer = call("POST", "/admin/plugins/check-updates").body["data"]
+    listed = call("GET", "/admin/plugins", query={"with_update": "true"}).body
+    details = call("GET", "/admin/plugins/base").body["data"]["update"]
+
+    assert answer["updates_available"] == 3
+    assert {"slug", "current_version", "latest_version", "is_security_update", "is_breaking_change"} <= set(answer["plugins"][0])
+    assert answer["checked_at"]
+    assert [one["latest_version"] for one in listed["data"]] == ["1.1.0"] * 3
+    assert listed["meta"]["stats"]["updates_available"] == 3
+    assert (details["available"], details["latest_version"], details["release_date"]) == (True, "1.1.0", "2026-01-02")
+
+
+def test_each_plugin_is_done_by_itself_and_the_results_are_in_the_order_asked(three, call):
+    asked = ["nobody", "base", "other"]
+    answer = call("POST", "/admin/plugins/bulk", {"action": "deactivate", "plugins": asked}).body["data"]
+
+    assert [one["slug"] for one in answer["results"]] == asked
+    assert [one["success"] for one in answer["results"]] == [False, False, True]
+    assert answer["results"][1]["error"] == "Cannot deactivate: other plugins depend on this plugin"
+    assert (answer["processed"], answer["succeeded"], answer["failed"]) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("action", ["deactivate", "delete"])
+def test_those_that_need_others_go_first(three, call, action):
+    answer = call("POST", "/admin/plugins/bulk", {"action": action, "plugins": ["base", "shop"]}).body["data"]
+
+    assert [one["success"] for one in answer["results"]] == [True, True], answer
+
+
+def test_those_that_others_need_come_first(three, call):
+    call("POST", "/admin/plugins/bulk", {"action": "deactivate", "plugins": ["base", "shop"]})
+
+    answer = call("POST", "/admin/plugins/bulk", {"action": "activate", "plugins": ["shop", "base"]}).body["data"]
+
+    assert [one["success"] for one in answer["results"]] == [True, True], answer
+
+
+def test_many_are_updated(three, call):
+    answer = call("POST", "/admin/plugins/bulk", {"action": "update", "plugins": ["shop", "base", "other"]}).body["data"]
+
+    assert answer["succeeded"] == 3, answer
+    assert {one.version for one in plugins.all_installed()} == {"1.1.0"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"action": "explode", "plugins": ["base"]},
+        {"action": "activate", "plugins": []},
+        {"action": "activate", "plugins": ["x"] * 51},
+        {"action": "activate"},
+        {"plugins": ["base"]},
+        {"action": "activate", "plugins": "base"},
+    ],
+)
+def test_bad_input_is_refused_by_field(platform, call, body):
+    assert call("POST", "/admin/plugins/bulk", body).error["code"] == "VALIDATION_ERROR"
