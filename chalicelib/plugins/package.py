@@ -22,8 +22,10 @@ from typing import IO, Any
 from chalicelib import messaging
 from chalicelib.core.errors import ValidationError
 from chalicelib.plugins import manifest as manifests
+from chalicelib.plugins import migrations
 from chalicelib.plugins.errors import PackageInvalid
 from chalicelib.plugins.manifest import Manifest
+from chalicelib.runtime.migrations import Migration
 
 LARGEST_ARCHIVE_BYTES = 50 * 1024 * 1024
 LARGEST_UNPACKED_BYTES = 50 * 1024 * 1024
@@ -48,12 +50,13 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Package:
-    """``files``: path inside the package -> content. ``sha256`` and ``size_bytes`` are the archive's."""
+    """``files``: path inside the package -> content. ``sha256`` and ``size_bytes`` are the archive's. ``migrations`` are in order."""
 
     manifest: Manifest
     files: dict[str, bytes]
     sha256: str
     size_bytes: int
+    migrations: tuple[Migration, ...] = ()
 
 
 def read(archive: bytes) -> Package:
@@ -74,17 +77,13 @@ def read(archive: bytes) -> Package:
     if manifest.main not in files and not _is_theme_without_code(manifest, files):
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
-    for path in files:
-        if path.startswith("migrations/"):
-            # To install it without them would leave the plugin without its tables, and nobody told.
-            raise _refused(path, "This platform does not run migrations yet")
     if manifest.requires_license:
         raise _refused("manifest.requires_license", "This platform does not check licences yet")
     try:
         messaging.templates.sources_in(files)
     except ValidationError as error:
         raise PackageInvalid(error.details) from error
-    return Package(manifest, files, sha256(archive).hexdigest(), len(archive))
+    return Package(manifest, files, sha256(archive).hexdigest(), len(archive), migrations.read(files))
 
 
 def code_bundle(package: Package) -> bytes:

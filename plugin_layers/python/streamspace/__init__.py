@@ -10,6 +10,7 @@ Every method blocks and returns its answer; in an ``async def`` the answer may b
 
 from . import api as api
 from . import commands as commands
+from . import db as db
 from . import email as email
 from . import environment as _environment
 from . import errors as errors
