@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_LONGEST = {"name": 200, "message": 1000, "code": 200, "hook": 200, "location": 500, "stack": 8000}
+_LONGEST = {"name": 200, "message": 1000, "code": 200, "hook": 200, "location": 500, "stack": 8000, "fault": 20}
 _LARGEST_DETAILS = 8000
 
 

@@ -19,6 +19,7 @@ ANYTHING = {
         "JobStepRole",
         "lambda:CreateEventSourceMapping lambda:DeleteEventSourceMapping lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping",
     ): "ids that nobody knows beforehand; held by a condition",
+    ("SweeperRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "as with the API's",
     ("JobStepRole", "lambda:ListEventSourceMappings"): "AWS holds lists to no resource",
 }
 
@@ -30,7 +31,7 @@ TABLES = {
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "EmailFeedback": {"MESSAGING"},
-    "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
+    "Sweeper": {"ACCOUNTS", "MESSAGING", "PLUGINS", "RUNTIME", "EVENTS", "JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
     "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},

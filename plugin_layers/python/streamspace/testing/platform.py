@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from .. import environment, log, registry
+from .. import environment, log_output, registry
 from ..client import client
 from ..errors import StreamSpaceError, from_answer
 from ..events import HOOKS
@@ -114,7 +114,7 @@ class Platform:
         os.environ.update(_ENVIRONMENT, STREAMSPACE_PLUGIN=self.manifest["name"])
         environment.update({})
         client.carry = self._server.carry
-        log.write_to(self._take_log)
+        log_output.write_to(self._take_log)
         registry.clear()
         _open.append(self)
 
@@ -124,7 +124,7 @@ class Platform:
             return
         _open.remove(self)
         client.carry = None
-        log.write_to()
+        log_output.write_to()
         for name, value in self._kept.items():
             if value is None:
                 os.environ.pop(name, None)
