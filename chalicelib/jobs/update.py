@@ -155,16 +155,14 @@ def conclude(job: Job) -> dict[str, Any]:
     messaging.templates.forget(job.slug, before)
     if job.request["source"] == "upload":
         artifacts.delete(job.request["upload_key"])
-    plugin = plugins.get(job.slug)
     return {
         "slug": job.slug,
         "previous_version": before,
         "current_version": job.request["version"],
         "migrations_run": 0,
-        "notes": list(plugin.manifest.notes),
         "backup_path": job.made["backing-up"].get("backup_path"),
         "dependencies_installed": job.made["dependencies"]["installed"],
-        "status": plugin.status,
+        "status": plugins.get(job.slug).status,
     }
 
 

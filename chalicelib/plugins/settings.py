@@ -196,7 +196,7 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         if not fields.is_secret(known[key]):
             plain[key] = value
         elif value:
-            secret[key] = secrets.sealed(value, plugin=slug, setting=key)
+            secret[key] = secrets.sealed(_secret_text(value), plugin=slug, setting=key)
     return _Stored(plain, secret)
 
 
