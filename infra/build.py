@@ -268,6 +268,8 @@ def _one_proxy_resource(rest_api: dict[str, Any]) -> None:
     paths = rest_api["Properties"]["DefinitionBody"]["paths"]
     chalice_method = next(iter(next(iter(paths.values())).values()))
     proxied = {**chalice_method, "parameters": [{"name": "proxy", "in": "path", "required": True, "type": "string"}]}
+    # Every body as bytes: else API Gateway would guess from the Accept header whether a plugin's image goes out as such.
+    rest_api["Properties"]["BinaryMediaTypes"] = ["*/*"]
     methods = ("get", "post", "put", "patch", "delete", "head", "options")
     rest_api["Properties"]["DefinitionBody"]["paths"] = {
         "/": dict.fromkeys(methods, chalice_method),

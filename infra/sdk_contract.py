@@ -20,7 +20,7 @@ from chalicelib.api.routing import BASE_PATH
 from chalicelib.core.errors import StreamSpaceError
 from chalicelib.messaging import templates
 from chalicelib.plugins import declarations
-from chalicelib.runtime import deliveries, storage
+from chalicelib.runtime import attempts, storage
 from chalicelib.sessions import states
 
 _ROOT = Path(__file__).parent.parent
@@ -53,7 +53,7 @@ def contract() -> dict[str, Any]:
         "initialStates": list(states.INITIAL),
         "emailTemplates": list(templates.NAMES),
         "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "largestValueBytes": storage.LARGEST_VALUE_BYTES},
-        "attempts": deliveries.ATTEMPTS,
+        "attempts": attempts.ATTEMPTS,
         "deepestOffset": sessions.DEEPEST_OFFSET,
     }
 

@@ -77,6 +77,7 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *
         "activate": plugin.status != "inactive",
         "was_active": plugin.is_active,
         "error": plugin.error,
+        "error_reason": plugin.error_reason,
         "backup": backup,
         "dependencies": needed,
         "locks": [plugin.slug, *(one["slug"] for one in needed)],
@@ -144,7 +145,8 @@ def take_back(job: Job) -> None:
     reason = f"the job {job.id} was rolled back"
     plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=False, reason=reason)
     if job.request["activate"] and not job.request["was_active"]:
-        plugins.fall_back(job.slug, job.request["error"] or "It failed before this update", job.actor)
+        message = job.request["error"] or "It failed before this update"
+        plugins.fall_back(job.slug, message, job.request["error_reason"], job.actor)
 
 
 def conclude(job: Job) -> dict[str, Any]:

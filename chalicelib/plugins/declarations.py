@@ -142,7 +142,12 @@ def faults_of_permissions(document: Document) -> Faults:
     if not unknown:
         return {}
     known = ", ".join(sorted(SCOPES))
-    return {"permissions": [f"Unknown scope '{word}'; known are: {known}" for word in unknown]}
+    return {"permissions": [f"Unknown scope '{word}'{_nearest(word)}; known are: {known}" for word in unknown]}
+
+
+def _nearest(word: Any) -> str:
+    near = difflib.get_close_matches(str(word), SCOPES, n=1, cutoff=0.7)
+    return f", did you mean '{near[0]}'?" if near else ""
 
 
 def faults_of_events(document: Document) -> Faults:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.runtime import limits, objects, storage, usage
+from chalicelib.runtime import circuit, limits, objects, storage, usage
 from chalicelib.runtime.models import RuntimeRow
 
 
@@ -13,8 +13,9 @@ def are_kept(slug: str) -> bool:
 
 def forget(slug: str, *, keep_data: bool = False) -> None:
     """Remove every trace of a plugin, but its data and limits where those are kept. May be done twice."""
-    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"RESOURCES#{slug}"):
+    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"FAILURES#{slug}", f"RESOURCES#{slug}"):
         _clear(partition)
+    circuit.settle(slug)
     if keep_data:
         return
     _clear(f"STORAGE#{slug}")

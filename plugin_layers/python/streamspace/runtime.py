@@ -30,8 +30,12 @@ REPORT_TIME_S = 1.0  # kept back from hooks, to report their failures in
 class Clock:
     """The times of one call of the function, from Lambda's context, in the seconds of ``time.monotonic``."""
 
-    def __init__(self, lambda_context: Any, deadline_ms: float = FOREVER) -> None:
-        """``deadline_ms``: whoever called waits until then, in ms since 1970; maybe not as long as the function may run."""
+    def __init__(self, lambda_context: Any, deadline_ms: float = FOREVER, hops: int = 0) -> None:
+        """``deadline_ms``: whoever called waits until then, in ms since 1970; maybe not as long as the function may run.
+
+        ``hops``: how many plugins' hooks, one causing the next, led to this call.
+        """
+        self.hops = hops
         remaining = getattr(lambda_context, "get_remaining_time_in_millis", None)
         left = min(remaining() / 1000 if remaining else FOREVER, max(0.0, deadline_ms / 1000 - time.time()))
         self.report_deadline = time.monotonic() + left
@@ -56,7 +60,7 @@ class Runtime:
             self._module_failure = failed
 
     def handle(self, payload: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        clock = Clock(lambda_context, payload.get("deadline_ms", FOREVER))
+        clock = Clock(lambda_context, payload.get("deadline_ms", FOREVER), payload.get("hops", 0))
         if isinstance(payload.get("Records"), list):
             return deliver_batch(payload["Records"], _Deliveries(self, clock))
         try:
@@ -206,18 +210,20 @@ class Runtime:
         *given: Any,
         event_id: Any = None,
         person: str | None = None,
+        hops: int | None = None,
     ) -> Any:
         """Runs author code; nothing when there is none."""
         if method is None:
             return None
-        call = Call(hook, event_id, clock.hook_deadline, person)
+        call = Call(hook, event_id, clock.hook_deadline, person, clock.hops if hops is None else hops)
         return run_hook(call, self._folder, lambda: call_with(method, given))
 
     def run_hook_of(self, event: dict[str, Any], clock: Clock) -> None:
         hook = self._plugin.hook_of(event["type"]) if self._plugin else None
         if self._plugin is not None and hook is not None:
             method = self._plugin.method(hook)
-            self.run(hook, clock, method, event["data"], event, event_id=event["id"], person=_person_of(event))
+            about = {"event_id": event["id"], "person": _person_of(event), "hops": event.get("hops", 0)}
+            self.run(hook, clock, method, event["data"], event, **about)
 
 
 class _Deliveries:

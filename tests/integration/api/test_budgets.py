@@ -9,7 +9,7 @@ from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.events import history, unit_of_work
 from chalicelib.marketplace import repository as marketplace
-from chalicelib.runtime import deliveries
+from chalicelib.runtime import dead_letters
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann", "admin", None)
@@ -211,7 +211,7 @@ def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
     assert letter["event_id"] == event.id
     replayed = spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", {"event_id": event.id})
     assert replayed.body["data"] == {"replayed": 1}
-    assert deliveries.dead_letters("watcher") == []
+    assert dead_letters.of("watcher") == ([], None)
     assert spend("POST", "/admin/plugins/absent/events/replay", slug + "replay", {}).status == 404
 
 

@@ -229,6 +229,9 @@ class Server:
         self._attempts[event_id] = self._attempts.get(event_id, 0) + 1
         return {"verdict": "run"}
 
+    def note_delivery(self, event_id: str) -> None:
+        """Nobody is set aside in here, so there is nothing to contradict."""
+
     def report_failure(self, event_id: str, body: dict[str, Any]) -> Any:
         if body["attempt"] == 1:
             self._attempts[event_id] = self._attempts.get(event_id, 0) + 1
@@ -270,6 +273,7 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "GET runtime/self": Server.itself,
     "POST runtime/events/{event_id}/attempts": Server.begin_attempt,
     "POST runtime/events/{event_id}/failures": Server.report_failure,
+    "POST runtime/events/{event_id}/deliveries": Server.note_delivery,
 }
 
 
