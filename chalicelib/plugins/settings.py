@@ -97,8 +97,12 @@ def current(slug: str) -> tuple[dict[str, Any], int]:
 def current_of(plugin: InstalledPlugin) -> dict[str, Any]:
     """As :func:`current`, of a plugin that was read already: its ``settings_version`` is theirs. Costs one GetItem, and KMS's."""
     stored = _read(plugin.slug)
-    known = {field["key"] for field in plugin.manifest.settings["fields"]}
-    opened = {key: secrets.opened(text, plugin=plugin.slug, setting=key) for key, text in stored.secret.items() if key in known}
+    known = {field["key"]: field for field in plugin.manifest.settings["fields"]}
+    opened = {
+        key: _secret_value(known[key], secrets.opened(text, plugin=plugin.slug, setting=key))
+        for key, text in stored.secret.items()
+        if key in known
+    }
     return {**defaults(plugin.manifest), **{key: value for key, value in stored.plain.items() if key in known}, **opened}
 
 
@@ -196,7 +200,7 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         if not fields.is_secret(known[key]):
             plain[key] = value
         elif value:
-            secret[key] = secrets.sealed(value, plugin=slug, setting=key)
+            secret[key] = secrets.sealed(_secret_text(value), plugin=slug, setting=key)
     return _Stored(plain, secret)
 
 

@@ -17,8 +17,11 @@ module.exports = {
   async onLoad() {
     this.timers.push(setInterval(() => streamspace.storage.set('ticked', true), 60 * 1000));
     streamspace.schedule('broken', '0 3 * * *', () => { throw new Error('the night is too dark'); }, { timezone: 'Europe/Berlin' });
-    const stop = () => this.timers.forEach(clearInterval);
-    streamspace.commands.register({ name: `${this.manifest.name}-stop`, description: 'Stops', handler: stop });
+    streamspace.commands.register({
+      name: `${this.manifest.name}-stop`,
+      description: 'Stops',
+      handler: () => this.timers.forEach(clearInterval),
+    });
   },
   async onUnload() { this.timers.forEach((timer) => clearInterval(timer)); },
 };
