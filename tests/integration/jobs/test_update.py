@@ -89,6 +89,7 @@ def test_the_newest_release_takes_the_place_of_the_old_one(ledger):
         "slug": "ledger",
         "previous_version": "1.0.0",
         "current_version": "2.0.0",
+        "notes": [],
         "migrations_run": 1,
         "backup_path": job.made["result"]["backup_path"],
         "dependencies_installed": [],
