@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.runtime import circuit, limits, objects, storage, usage
+from chalicelib.runtime import circuit, limits, loops, objects, replaying, storage, usage
 from chalicelib.runtime.models import RuntimeRow
 
 
@@ -16,6 +16,8 @@ def forget(slug: str, *, keep_data: bool = False) -> None:
     for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"FAILURES#{slug}", f"RESOURCES#{slug}"):
         _clear(partition)
     circuit.settle(slug)
+    loops.forget(slug)
+    replaying.forget(slug)
     if keep_data:
         return
     _clear(f"STORAGE#{slug}")
