@@ -44,6 +44,7 @@ from chalicelib.plugins.loops import tell_of_loops
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
+from chalicelib.plugins.migrations import schema as migration_schema
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
 from chalicelib.plugins.refreshing import refresh_functions
@@ -102,6 +103,7 @@ __all__ = [
     "hold",
     "locks",
     "manifest_schema",
+    "migration_schema",
     "note_latest_version",
     "parse_manifest",
     "read_package",

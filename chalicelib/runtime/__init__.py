@@ -23,6 +23,7 @@ from chalicelib.runtime import (
     limits,
     logs,
     loops,
+    migrations,
     names,
     objects,
     provisioning,
@@ -30,6 +31,7 @@ from chalicelib.runtime import (
     replaying,
     schedules,
     storage,
+    tables,
 )
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "limits",
     "logs",
     "loops",
+    "migrations",
     "names",
     "objects",
     "provisioning",
@@ -53,4 +56,5 @@ __all__ = [
     "replaying",
     "schedules",
     "storage",
+    "tables",
 ]
