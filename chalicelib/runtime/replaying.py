@@ -3,8 +3,8 @@
 Promises
     What is delivered again says so (``replayed``), has the id that it had, and comes in its order for each session and user, behind what
     waits.
-    A stretch has the events that the plugin hooks and that happened in it, also those that were withheld for their hops. What is too much for a request goes on in the background, and a
-    worker that dies on the way is followed by the next: at least once.
+    A stretch has the events that the plugin hooks and that happened in it, also those that were withheld for their hops. What is too much
+    for a request goes on in the background, and a worker that dies on the way is followed by the next: at least once.
 """
 
 from __future__ import annotations
