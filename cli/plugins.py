@@ -344,11 +344,14 @@ def events(context: Context, slug: str, event: str | None, since: str | None, un
 
 @plugins.command("dead-letters")
 @click.argument("slug")
+@click.option("--history", is_flag=True, help="Each time that an event died, also of those replayed since.")
+@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True)
 @json_option
 @pass_context
-def dead_letters(context: Context, slug: str, as_json: bool) -> None:
+def dead_letters(context: Context, slug: str, history: bool, limit: int, as_json: bool) -> None:
     """Events that a plugin could not take, newest first."""
-    found = list(context.client.everything(_path(slug, "/events/dead-letters")))
+    query = {"history": True} if history else {}
+    found = list(context.client.everything(_path(slug, "/events/dead-letters"), at_most=limit, **query))
     columns: Columns = {
         "event": "event_id",
         "type": "event_type",
@@ -362,16 +365,27 @@ def dead_letters(context: Context, slug: str, as_json: bool) -> None:
 
 @plugins.command()
 @click.argument("slug")
-@click.option("--event-id", type=int, help="One dead letter; all of them by default.")
+@click.option("--event", "--event-id", "event_id", type=int, help="One dead letter; all of them by default.")
+@click.option("--from", "since", metavar="TIME", help="What happened since then, instead of dead letters.")
+@click.option("--to", "until", metavar="TIME", help="And until then; until now by default.")
 @json_option
 @pass_context
-def replay(context: Context, slug: str, event_id: int | None, as_json: bool) -> None:
-    """Deliver dead letters again."""
-    answer = context.client.post(_path(slug, "/events/replay"), {} if event_id is None else {"event_id": event_id})
+def replay(context: Context, slug: str, event_id: int | None, since: str | None, until: str | None, as_json: bool) -> None:
+    """Deliver dead letters again, or with --from a stretch of history."""
+    if (event_id is not None and since is not None) or (until is not None and since is None):
+        raise click.UsageError("Give --event, or --from with or without --to, or neither")
+    wanted = {name: value for name, value in {"event_id": event_id, "from": since, "to": until}.items() if value is not None}
+    answer = context.client.post(_path(slug, "/events/replay"), wanted)
+    result = answer.data
+    while answer.data.get("has_more"):
+        answer = context.client.post(_path(slug, "/events/replay"), wanted)
+        result = {**answer.data, "replayed": result["replayed"] + answer.data["replayed"]}
     if as_json:
-        show_json(answer.data)
-    else:
-        click.echo(visible(answer.message or "The events will be delivered again"))
+        show_json(result)
+        return
+    follows = "; the rest follows" if (result.get("replay") or {}).get("status") == "running" else ""
+    count = result["replayed"]
+    click.echo(f"{count} event{'' if count == 1 else 's'} will be delivered again{follows}")
 
 
 plugins.add_command(logs)

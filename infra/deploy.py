@@ -1,4 +1,5 @@
-"""Deploys what ``infra.build`` built: uploads the artifacts, creates or updates the stack, prints its outputs as JSON.
+"""Deploys what ``infra.build`` built: uploads the artifacts, creates or updates the stack, tells the plugins that are installed of it
+(``infra.refresh``), prints the stack's outputs as JSON.
 
 ``python -m infra.deploy --stack streamspace [--endpoint-url URL] [--parameter Key=Value …]``
 
@@ -13,6 +14,7 @@ import sys
 import time
 from typing import Any
 
+from infra import refresh
 from infra.build import ARTIFACTS, TEMPLATE
 
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -30,7 +32,10 @@ def main() -> None:
     if not TEMPLATE.exists():
         raise SystemExit("nothing is built yet: run 'python -m infra.build' first")
     parameters = dict(one.split("=", 1) for one in given.parameter)
-    print(json.dumps(deploy(given.stack, parameters, given.endpoint_url), indent=1))
+    outputs = deploy(given.stack, parameters, given.endpoint_url)
+    if changed := refresh.refresh(given.stack, outputs, given.endpoint_url):
+        _say(f"told the plugins that are installed: {', '.join(changed)}")
+    print(json.dumps(outputs, indent=1))
 
 
 def deploy(stack: str, parameters: dict[str, str], endpoint_url: str | None = None) -> dict[str, str]:

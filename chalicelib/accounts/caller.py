@@ -20,6 +20,8 @@ class Caller:
     role: str
     scopes: frozenset[str] | None
     token_hash: str = ""
+    # A plugin's: how many plugins' hooks, one causing the next, led to what it does, its own included; None where it does not say.
+    hops: int | None = None
 
     @property
     def is_plugin(self) -> bool:
@@ -27,7 +29,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.id, self.name)
+        return Actor(self.id, self.name, "plugin", self.hops) if self.is_plugin else Actor(self.id, self.name)
 
     def has_scope(self, scope: str) -> bool:
         return self.scopes is None or scope in self.scopes

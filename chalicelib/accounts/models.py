@@ -64,6 +64,7 @@ class UserRow(EventSourced, Row):
     gsi2pk = UnicodeAttribute(null=True)
     gsi2sk = UnicodeAttribute(null=True)
     event_sequence = NumberAttribute(default=0)
+    event_cause = UnicodeAttribute(null=True)
     username = UnicodeAttribute()
     full_name = UnicodeAttribute()
     email = UnicodeAttribute()

@@ -12,7 +12,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_BODY_LIMIT = 512 * 1024
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_HOPS = re.compile(r"[0-9]{1,3}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 # DynamoDB takes keys of 1 and 2 KB, and no name of anything has more than 512 bytes.
 _LONGEST_NAME_BYTES = 800
@@ -107,8 +108,14 @@ class Request:
             return None
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("The Authorization header must be 'Bearer <token>'")
-        self._caller = accounts.caller_of(token.strip())
+        caller = accounts.caller_of(token.strip())
+        self._caller = replace(caller, hops=self._hops()) if caller.is_plugin else caller
         return self._caller
+
+    def _hops(self) -> int | None:
+        """What a plugin's SDK says of the hook that calls (``docs/runtime-protocol.md``, Hops), with that hook counted."""
+        told = self.header("x-streamspace-hops") or ""
+        return int(told) + 1 if _HOPS.fullmatch(told) else None
 
     @cached_property
     def headers(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from chalicelib import plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.core import clock, config
 from chalicelib.core.errors import ValidationError
+from chalicelib.runtime.replaying import Replay
 
 routes = Routes()
 
@@ -38,7 +39,17 @@ _FAILURE = {
     "required": ["aggregate", "sequence", "attempt", "error"],
     "additionalProperties": False,
 }
-_REPLAY = {"type": "object", "properties": {"event_id": {"type": "integer"}}, "additionalProperties": False}
+_REPLAY = {
+    "type": "object",
+    "properties": {
+        "event_id": {"type": "integer", "description": "One dead letter; without it, and without 'from', the oldest of them"},
+        "from": {"type": "string", "format": "date-time", "description": "What happened since then, and until 'to'"},
+        "to": {"type": "string", "format": "date-time", "description": "Now, if it is left out"},
+    },
+    "dependentRequired": {"to": ["from"]},
+    "not": {"required": ["event_id", "from"]},
+    "additionalProperties": False,
+}
 
 
 @routes.get("/runtime/self", plugin_only=True, aws_calls=4)
@@ -124,12 +135,38 @@ def dead_letters(request: Request, slug: str) -> Reply:
     return Reply([vars(letter) for letter in letters], meta={"next_cursor": cursor})
 
 
-@routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=100)
+@routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=320)
 def replay(request: Request, slug: str) -> Reply:
-    """One dead letter, or all of them, is delivered again. 404 PLUGIN_NOT_FOUND, DEAD_LETTER_NOT_FOUND."""
+    """Dead letters, or a stretch of history, are delivered again: 200 when all of it was sent, 202 when the rest follows in the background.
+
+    Of more than fifty dead letters ``has_more`` says so; ask again. 404 PLUGIN_NOT_FOUND, DEAD_LETTER_NOT_FOUND; 409 PLUGIN_NOT_ACTIVE;
+    422 VALIDATION_ERROR.
+    """
     plugins.get(slug)
-    count = runtime.replaying.replay_letters(slug, request.body.get("event_id"))
-    return Reply({"replayed": count}, message=f"{count} event{'s' if count != 1 else ''} will be delivered again")
+    since = _moment("from", request.body.get("from"))
+    if since is None:
+        count, has_more = runtime.replaying.replay_letters(slug, request.body.get("event_id"))
+        return Reply({"replayed": count, "has_more": has_more}, message=_again(count))
+    stretch = runtime.replaying.replay_stretch(slug, since, _moment("to", request.body.get("to")))
+    answer = {"replayed": stretch.sent, "has_more": False, "replay": _stretch(stretch)}
+    if stretch.is_done:
+        return Reply(answer, message=_again(stretch.sent))
+    return Reply(answer, status=202, message=f"{_again(stretch.sent)}; the rest follows")
+
+
+@routes.get("/admin/plugins/{slug}/events/replay", permission="plugins.events", aws_calls=3)
+def replays(request: Request, slug: str) -> Reply:
+    """The stretches of history that are still being delivered again. 404 PLUGIN_NOT_FOUND."""
+    plugins.get(slug)
+    return Reply([_stretch(one) for one in runtime.replaying.under_way(slug)])
+
+
+def _again(count: int) -> str:
+    return f"{count} event{'s' if count != 1 else ''} will be delivered again"
+
+
+def _stretch(one: Replay) -> dict[str, Any]:
+    return {"id": one.id, "from": one.since, "to": one.until, "sent": one.sent, "status": "done" if one.is_done else "running"}
 
 
 _MOMENT = {"type": "string", "format": "date-time"}

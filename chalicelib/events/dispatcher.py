@@ -29,12 +29,16 @@ _MARGIN_S = 7 * 24 * 3600
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A FIFO queue, and which types it wants. ``more`` is added to each message."""
+    """A FIFO queue, and which types it wants. ``more`` is added to each message. What more than ``most_hops`` hooks led to is withheld."""
 
     name: str
     queue_url: str
     types: frozenset[str]
     more: tuple[tuple[str, Any], ...] = ()
+    most_hops: int | None = None
+
+    def withholds(self, event: Event) -> bool:
+        return self.most_hops is not None and event.hops > self.most_hops
 
 
 class Subscribers(Protocol):
@@ -51,10 +55,14 @@ class DispatchFailed(Exception):
 
 
 class Dispatcher:
-    """Sends committed events on. ``subscribers`` are asked once for each batch of the stream."""
+    """Sends committed events on. ``subscribers`` are asked once for each batch of the stream.
 
-    def __init__(self, *subscribers: Subscribers) -> None:
+    ``on_withheld`` is told of each event that some subscriber wanted and was not sent, because of its hops; at least once.
+    """
+
+    def __init__(self, *subscribers: Subscribers, on_withheld: Callable[[Event], None] = lambda event: None) -> None:
         self._subscribers = subscribers
+        self._on_withheld = on_withheld
 
     def handle(self, stream_records: Sequence[dict[str, Any]]) -> None:
         """Dispatch what a stream batch tells of.
@@ -95,12 +103,17 @@ class Dispatcher:
         is_next = newest.previous == sent or (not sent and not newest.previous)
         due = [newest] if is_next else records.between(newest.aggregate, sent, newest.sequence)
         refused = []
+        withheld: dict[int, Event] = {}
         for subscriber in everyone:
+            wanted = [event for event in due if event.type in subscriber.types]
+            withheld |= {event.id: event for event in wanted if subscriber.withholds(event)}
             try:
-                send(subscriber, [event for event in due if event.type in subscriber.types])
+                send(subscriber, [event for event in wanted if not subscriber.withholds(event)])
             except Exception:  # noqa: BLE001 one whose queue refuses keeps nobody else waiting
                 log.logger().exception("subscriber not served", extra={"subscriber": subscriber.name, "aggregate": newest.aggregate})
                 refused.append(subscriber.name)
+        for event in withheld.values():
+            self._on_withheld(event)
         if refused:
             raise DispatchFailed(f"not sent to: {', '.join(refused)}")
         _move_cursor(newest.aggregate, newest.sequence)

@@ -30,6 +30,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError
 from chalicelib.core.tables import connection
+from chalicelib.events.causes import Actor, Cause, cause_of
 from chalicelib.events.records import Event
 
 P = ParamSpec("P")
@@ -37,14 +38,6 @@ R = TypeVar("R")
 
 _TRIES = 8
 _BACKOFF_S = 0.02
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who caused an event, as the log shows it: ``{"id", "name"}``. Source: REST §15."""
-
-    id: str
-    name: str
 
 
 @dataclass
@@ -98,6 +91,7 @@ class UnitOfWork:
         self._sequence_read.setdefault(id(row), previous)
         # A new life starts at the time of day, so that an aggregate that comes back under its old name goes on upwards.
         row.event_sequence = previous + 1 if previous else int(clock.timestamp() * 1000) * 1000
+        cause = self._cause(row)
         event = Event(
             id=ids.number(),
             type=event_type,
@@ -107,9 +101,19 @@ class UnitOfWork:
             time=clock.now(),
             data=data,
             actor={"id": self._actor.id, "name": self._actor.name} if self._actor else None,
+            hops=cause.hops if cause else 0,
+            caused_by=cause.plugin if cause else None,
         )
         self._events.append(event)
         return event
+
+    def _cause(self, row: Any) -> Cause | None:
+        """What led to the event; the row keeps it for the next one."""
+        keeps_cause = hasattr(type(row), "event_cause")
+        cause = cause_of(self._actor, Cause.of_text(row.event_cause) if keeps_cause else None, clock.timestamp())
+        if keeps_cause:
+            row.event_cause = cause.text() if cause else None
+        return cause
 
     def commit(self) -> None:
         if not self._writes:

@@ -5,26 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
+from chalicelib.events.types import SESSION_EVENTS, USER_EVENTS
 
 # Long enough for an audit of the last quarter; the log of plugins is kept for good.
-_KEPT_S = 120 * 24 * 3600
+KEPT_S = 120 * 24 * 3600
+_HOOKABLE = frozenset({*SESSION_EVENTS, *USER_EVENTS})
 
 
 class EventSourced:
     """What a row needs so that events can be told of it: the sequence number of its latest event.
 
-    A row class adds ``event_sequence = NumberAttribute(default=0)``, and says its aggregate's name, such as ``session#john-firefox``.
+    A row class adds ``event_sequence = NumberAttribute(default=0)``, and says its aggregate's name, such as ``session#john-firefox``. One
+    whose events plugins can hear adds ``event_cause = UnicodeAttribute(null=True)`` too (``causes``).
     """
 
     event_sequence: Any
     aggregate: ClassVar[Any]
+
+
+class _ByHour(GlobalSecondaryIndex["EventRow"]):
+    """The events that plugins can hook, by the hour and in it by their ids, which grow with time."""
+
+    class Meta:
+        index_name = "by-hour"
+        projection = AllProjection()
+
+    hour = UnicodeAttribute(hash_key=True)
+    id = NumberAttribute(range_key=True)
 
 
 class EventRow(Row):
@@ -40,12 +55,20 @@ class EventRow(Row):
     # JSON texts: numbers and empty strings come back exactly as they went in.
     body = UnicodeAttribute()
     actor = UnicodeAttribute(null=True)
+    hops = NumberAttribute(null=True)
+    caused_by = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    # Only of what plugins can hook: ``2026-01-02T03``.
+    hour = UnicodeAttribute(null=True)
+    by_hour = _ByHour()
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event. ``previous`` is the sequence of the aggregate's event before it, 0 for the first of its life."""
+    """One event. ``previous`` is the sequence of the aggregate's event before it, 0 for the first of its life.
+
+    ``hops``: how many plugins' hooks, one causing the next, led to it, the last of them in the plugin ``caused_by``.
+    """
 
     id: int
     type: str
@@ -55,6 +78,8 @@ class Event:
     time: datetime
     data: dict[str, Any]
     actor: dict[str, Any] | None = field(default=None)
+    hops: int = 0
+    caused_by: str | None = None
 
     def row(self) -> EventRow:
         return EventRow(
@@ -66,7 +91,10 @@ class Event:
             previous=self.previous,
             body=json.dumps(self.data),
             actor=json.dumps(self.actor) if self.actor else None,
+            hops=self.hops or None,
+            caused_by=self.caused_by,
             expires_at=expiry(self.aggregate),
+            hour=hour_of(self.time) if self.type in _HOOKABLE else None,
         )
 
     @classmethod
@@ -80,6 +108,8 @@ class Event:
             time=clock.parse_rfc3339(row.time),
             data=json.loads(row.body),
             actor=json.loads(row.actor) if row.actor else None,
+            hops=int(row.hops or 0),
+            caused_by=row.caused_by,
         )
 
     def message(self, **more: Any) -> dict[str, Any]:
@@ -91,13 +121,14 @@ class Event:
             "sequence": self.sequence,
             "time": clock.rfc3339(self.time),
             "data": self.data,
+            **({"hops": self.hops} if self.hops else {}),
             **more,
         }
 
 
 def expiry(aggregate: str) -> int | None:
     """When (epoch seconds) an item of this aggregate that is written now may go; None for never."""
-    return None if aggregate.startswith("plugin#") else int(clock.timestamp()) + _KEPT_S
+    return None if aggregate.startswith("plugin#") else int(clock.timestamp()) + KEPT_S
 
 
 def read(aggregate: str, sequence: int) -> Event | None:
@@ -112,6 +143,25 @@ def between(aggregate: str, after: int, up_to: int) -> list[Event]:
     """The aggregate's events with ``after < sequence <= up_to``, in order. Key condition: aggregate, sequence BETWEEN."""
     rows = EventRow.query(aggregate, EventRow.sequence.between(after + 1, up_to), consistent_read=True)
     return [Event.of_row(row) for row in rows]
+
+
+def hour_of(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+
+
+def of_hour(hour: str, *, after_id: int, limit: int) -> list[Event]:
+    """The next events of that hour that plugins can hook: by time, those of one session or user in their order.
+
+    Key condition of the index by-hour: hour, id > after_id. An index may lag behind its table by a moment.
+    """
+    found = [Event.of_row(row) for row in EventRow.by_hour.query(hour, EventRow.id > after_id, limit=limit, page_size=limit)]
+    # Ids come from the clocks of many machines; within an aggregate the sequence is right.
+    own: dict[str, Iterator[Event]] = {}
+    for event in found:
+        if event.aggregate not in own:
+            mine = [one for one in found if one.aggregate == event.aggregate]
+            own[event.aggregate] = iter(sorted(mine, key=lambda one: one.sequence))
+    return [next(own[event.aggregate]) for event in found]
 
 
 def history(aggregate: str, *, newest_first: bool = True) -> Iterator[Event]:

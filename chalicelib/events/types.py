@@ -17,6 +17,7 @@ PLUGIN_EVENTS = (
     "plugin.settings_changed",
     "plugin.limits_changed",
     "plugin.failed",
+    "plugin.loop_stopped",
     "plugin.uninstalled",
 )
 # A wish, not a fact about a plugin's subject: the session worker is told to look at the cluster again.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -184,7 +183,9 @@ def provision(job: Job) -> dict[str, Any]:
     role_arn = runtime.provisioning.create_role(job.slug)
     queue_url = runtime.provisioning.create_queue(job.slug, limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, job.request["version"]))
-    function_arn = runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, environment(job.slug), limits)
+    function_arn = runtime.provisioning.create_function(
+        job.slug, manifest.runtime, code, role_arn, runtime.provisioning.environment(job.slug), limits
+    )
     runtime.provisioning.create_mapping(job.slug, queue_url, limits)
     return {"function": function_arn}
 
@@ -307,17 +308,6 @@ def _part(job: Job, needed: dict[str, str]) -> Job:
 
 def _part_order(number: int, position: int, step: Step) -> str:
     return f"dependencies/{number:03d}/{position}/{step.name}"
-
-
-def environment(slug: str) -> dict[str, str]:
-    """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
-    platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
-    return {
-        "STREAMSPACE_API_URL": config.setting("API_URL"),
-        "STREAMSPACE_PLUGIN": slug,
-        "STREAMSPACE_VERSION": config.PLATFORM_VERSION,
-        "STREAMSPACE_CONFIG": json.dumps(platform),
-    }
 
 
 def _inactive_requirements(job: Job) -> list[str]:

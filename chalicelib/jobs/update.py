@@ -201,7 +201,7 @@ def _put_in_place(job: Job, package: Package) -> None:
     limits = runtime.limits.of(job.slug, manifest.limits)
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, manifest.version))
     role_arn = runtime.provisioning.create_role(job.slug)
-    runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, install.environment(job.slug), limits)
+    runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, runtime.provisioning.environment(job.slug), limits)
     artifacts.delete_assets(job.slug)
     artifacts.publish_assets(job.slug, package.files)
 

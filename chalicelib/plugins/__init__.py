@@ -40,12 +40,14 @@ from chalicelib.plugins.lifecycle import activate, deactivate, fall_back, hold, 
 from chalicelib.plugins.limits import apply as apply_limits
 from chalicelib.plugins.limits import change as change_limits
 from chalicelib.plugins.limits import current as current_limits
+from chalicelib.plugins.loops import tell_of_loops
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
 from chalicelib.plugins.migrations import schema as migration_schema
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
+from chalicelib.plugins.refreshing import refresh_functions
 from chalicelib.plugins.registry import (
     InstalledPlugin,
     add,
@@ -105,6 +107,7 @@ __all__ = [
     "note_latest_version",
     "parse_manifest",
     "read_package",
+    "refresh_functions",
     "refuse_installed",
     "refuse_while_needed",
     "remove",
@@ -122,6 +125,7 @@ __all__ = [
     "stored_settings",
     "switch_off",
     "switch_on",
+    "tell_of_loops",
     "tree",
     "update",
     "updates",

@@ -65,6 +65,7 @@ def _run(plugin: ActivePlugin, notification: Notification, position: int, action
             "caller": {"username": caller.id},
             "settings_version": plugin.settings_version,
         },
+        by=caller,
     )
     if not answer["ok"]:
         failure = answer["error"]

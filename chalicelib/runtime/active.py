@@ -16,7 +16,7 @@ from typing import Any
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.update import Action
 
-from chalicelib.core import clock
+from chalicelib.core import clock, config
 from chalicelib.core.tables import condition_failed
 from chalicelib.events import Subscriber, UnitOfWork
 from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound, PluginHeld
@@ -123,12 +123,14 @@ def set_settings_version(work: UnitOfWork, slug: str, version: int) -> None:
 
 def subscribers() -> Iterable[Subscriber]:
     """The queue of each plugin that is active or set aside, with the event types that it hooked. See :func:`more` for the messages."""
+    most_hops = int(config.setting("HOP_LIMIT", "10"))
     for plugin in _all_with_queues():
         yield Subscriber(
             plugin.slug,
             plugin.queue_url,
             frozenset(plugin.registered.get("hooks") or ()),
             more=more(plugin),
+            most_hops=most_hops,
         )
 
 

@@ -32,7 +32,9 @@ def execute(name: str, args: Any, *, by: Caller) -> Any:
         raise PermissionDenied(f"The command '{name}' needs one of: {', '.join(needed)}", permissions=needed)
     caller = {"plugin": by.id} if by.is_plugin else {"username": by.id}
     answer = invoking.call_for_a_request(
-        plugin.slug, {"kind": "command", "name": name, "args": args, "caller": caller, "settings_version": plugin.settings_version}
+        plugin.slug,
+        {"kind": "command", "name": name, "args": args, "caller": caller, "settings_version": plugin.settings_version},
+        by=by,
     )
     if not answer["ok"]:
         failure = answer["error"]

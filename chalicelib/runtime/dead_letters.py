@@ -55,6 +55,11 @@ def of(slug: str, *, limit: int = MOST, cursor: str | None = None) -> tuple[list
     return _page(_letters(slug), limit, cursor)
 
 
+def oldest(slug: str, limit: int) -> list[DeadLetter]:
+    """The first of those that wait, by their events' ids, which grow with time. Key condition: pk = DEAD#slug."""
+    return [_letter(row) for row in RuntimeRow.query(_letters(slug), limit=limit, consistent_read=True)]
+
+
 def history(slug: str, *, limit: int = MOST, cursor: str | None = None) -> tuple[list[DeadLetter], str | None]:
     """Each time that an event was set aside, latest first, and the cursor of the next page. Key condition: pk = FAILURES#slug."""
     return _page(_history(slug), limit, cursor)

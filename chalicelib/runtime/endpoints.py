@@ -110,6 +110,7 @@ def call(endpoint: Endpoint, asked: Asked, by: Caller | None) -> Answer:
                 "request": _travelling(endpoint, asked, by),
                 "settings_version": endpoint.plugin.settings_version,
             },
+            by=by,
         )
         if not answer["ok"]:
             raise EndpointFailed(

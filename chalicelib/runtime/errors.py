@@ -59,6 +59,13 @@ class DeadLetterNotFound(NotFound):
     message = "There is no dead letter with this event id"
 
 
+class PluginReceivesNothing(Conflict):
+    """The plugin is off: nothing is sent to it, also not again."""
+
+    code = "PLUGIN_NOT_ACTIVE"
+    message = "The plugin is not active"
+
+
 class EventNotFound(NotFound):
     code = "EVENT_NOT_FOUND"
     message = "There is no such event"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.runtime import circuit, limits, migrations, objects, storage, tables, usage
+from chalicelib.runtime import circuit, limits, loops, migrations, objects, replaying, storage, tables, usage
 from chalicelib.runtime.models import RuntimeRow
 
 
@@ -34,6 +34,8 @@ def forget(slug: str, *, keep_data: bool = False) -> None:
     for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"FAILURES#{slug}", f"RESOURCES#{slug}"):
         _clear(partition)
     circuit.settle(slug)
+    loops.forget(slug)
+    replaying.forget(slug)
     if keep_data:
         return
     tables.drop_all(slug)

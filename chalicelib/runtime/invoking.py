@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
+from chalicelib.accounts import Caller
 from chalicelib.core import aws, clock
 from chalicelib.runtime import failures, names
 from chalicelib.runtime.errors import PluginCrashed
@@ -31,9 +32,11 @@ _MEANINGS = (
 )
 
 
-def call_for_a_request(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """As :func:`call`, for somebody who waits: the plugin is told until when."""
-    return call(slug, {**payload, "deadline_ms": int((clock.timestamp() + _LONGEST_ANSWER_S) * 1000)})
+def call_for_a_request(slug: str, payload: dict[str, Any], *, by: Caller | None) -> dict[str, Any]:
+    """As :func:`call`, for somebody who waits: the plugin is told until when, and how many plugins' hooks led to the call."""
+    hops = (by.hops or 1) if by is not None and by.is_plugin else 0
+    told = {"deadline_ms": int((clock.timestamp() + _LONGEST_ANSWER_S) * 1000), **({"hops": hops} if hops else {})}
+    return call(slug, {**payload, **told})
 
 
 def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@
 | DEAD#{slug} | {event id} | a dead letter |
 | FAILURES#{slug} | {ms since 1970}-{event id} | a line of the history of dead letters |
 | FAILING | {slug} | a plugin that is to be set aside |
+| REPLAYS | {slug}#{replay id} | a stretch of history that is being delivered again |
+| LOOPS | {slug} | an event that the plugin caused and no plugin was told, and when administrators were told of such |
 """
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute

@@ -142,6 +142,35 @@ def create_function(slug: str, runtime: str, code: Code, role_arn: str, environm
     return str(made["FunctionArn"])
 
 
+def environment(slug: str) -> dict[str, str]:
+    """All but the token, which each activation makes anew. Source: ``docs/runtime-protocol.md``, The function."""
+    platform = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
+    return {
+        "STREAMSPACE_API_URL": config.setting("API_URL"),
+        "STREAMSPACE_PLUGIN": slug,
+        "STREAMSPACE_VERSION": config.PLATFORM_VERSION,
+        "STREAMSPACE_CONFIG": json.dumps(platform),
+    }
+
+
+def refresh_function(slug: str, runtime: str) -> bool:
+    """Give the function the present SDK and environment, with the token that it has; whether it had others. Where there is none: False."""
+    functions = aws.client("lambda")
+    name = names.function(slug)
+    now = _unless_gone(lambda: functions.get_function_configuration(FunctionName=name))
+    if now is None:
+        return False
+    before = now.get("Environment", {}).get("Variables", {})
+    kept = {key: value for key, value in before.items() if key == "STREAMSPACE_TOKEN"}
+    variables, layer = {**environment(slug), **kept}, config.setting(_LAYERS[runtime])
+    if before == variables and [one["Arn"] for one in now.get("Layers", [])] == [layer]:
+        return False
+    wanted = {"FunctionName": name, "Environment": {"Variables": variables}, "Layers": [layer]}
+    _patiently(lambda: functions.update_function_configuration(**wanted), "ResourceConflictException")
+    _settled(name)
+    return True
+
+
 def delete_function(slug: str) -> None:
     """The mapping, the function and its log."""
     functions = aws.client("lambda")

@@ -98,6 +98,7 @@ class SessionRow(EventSourced, Row):
     gsi4pk = UnicodeAttribute(null=True)
     gsi4sk = UnicodeAttribute(null=True)
     event_sequence = NumberAttribute(default=0)
+    event_cause = UnicodeAttribute(null=True)
     # Every write counts up, also those that no event tells of, so that no writer undoes another's.
     revision = NumberAttribute(default=0)
     id = UnicodeAttribute()

@@ -35,7 +35,7 @@ _LONGEST_DELAY_S = 60
 # A record that changes this often while we look at it is looked at again later.
 _MOST_ROUNDS = 5
 _SHORTAGE_S = 60
-_PLATFORM = Actor("platform", "StreamSpace")
+_PLATFORM = Actor("platform", "StreamSpace", "platform")
 
 _HOME_MESSAGES = ("user.deleted",)
 

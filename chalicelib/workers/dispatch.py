@@ -13,7 +13,7 @@ from chalicelib.events.types import SESSION_CHANGED
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
     """A DynamoDB stream batch."""
-    Dispatcher(_session_worker, runtime.active.subscribers, webhooks.subscribers).handle(event["Records"])
+    Dispatcher(_session_worker, runtime.active.subscribers, webhooks.subscribers, on_withheld=runtime.loops.note).handle(event["Records"])
     return {}
 
 

@@ -15,6 +15,8 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
         "requeued_deliveries": webhooks.requeue_due,
         "removed_objects": runtime.objects.sweep,
         "plugins_set_aside": plugins.set_aside_failing,
+        "loops_told": plugins.tell_of_loops,
+        "events_replayed": runtime.replaying.go_on,
     }
     done: dict[str, int] = {}
     for name, task in tasks.items():

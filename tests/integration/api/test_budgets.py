@@ -210,8 +210,14 @@ def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
     (letter,) = spend("GET", "/admin/plugins/watcher/events/dead-letters", slug + "dead-letters").body["data"]
     assert letter["event_id"] == event.id
     replayed = spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", {"event_id": event.id})
-    assert replayed.body["data"] == {"replayed": 1}
+    assert replayed.body["data"] == {"replayed": 1, "has_more": False}
     assert dead_letters.of("watcher") == ([], None)
+    stretch = spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", {"from": "2020-01-01T00:00:00Z"})
+    assert (stretch.status, stretch.body["data"]["replay"]["status"]) == (202, "running")
+    (running,) = spend("GET", "/admin/plugins/watcher/events/replay", slug + "replay").body["data"]
+    assert running == stretch.body["data"]["replay"]
+    for wrong in ({"to": "2020-01-01T00:00:00Z"}, {"from": "yesterday"}, {"event_id": 1, "from": "2020-01-01T00:00:00Z"}):
+        assert spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", wrong).status == 422
     assert spend("POST", "/admin/plugins/absent/events/replay", slug + "replay", {}).status == 404
 
 

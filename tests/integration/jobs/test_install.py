@@ -277,3 +277,25 @@ def test_news_after_an_id_that_was_never_given_out_are_all_news(platform, reposi
 def test_an_id_longer_than_a_key_may_be_is_no_job(platform):
     with pytest.raises(JobNotFound):
         jobs.get("x" * 3000)
+
+
+def test_after_a_deployment_installed_plugins_have_the_new_address_and_sdk_and_keep_their_token(platform, repository, monkeypatch):
+    repository.publish(package("base"))
+    repository.publish(package("busy"))
+    platform.install("base")
+    platform.install("busy")
+    functions = platform.aws.client("lambda")
+
+    def variables(slug):
+        return functions.get_function_configuration(FunctionName=f"test-plugin-{slug}")["Environment"]["Variables"]
+
+    before = variables("base")
+    assert plugins.refresh_functions() == []
+    monkeypatch.setenv("STREAMSPACE_API_URL", "http://elsewhere")
+
+    with plugins.locks.held("busy", "test"):
+        assert plugins.refresh_functions(patience_s=0) == ["base"]
+
+    assert variables("base") == {**before, "STREAMSPACE_API_URL": "http://elsewhere"}
+    assert before["STREAMSPACE_TOKEN"]
+    assert plugins.refresh_functions() == ["busy"]

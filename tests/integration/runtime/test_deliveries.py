@@ -146,7 +146,7 @@ def test_a_replayed_letter_is_delivered_again_whole_with_the_settings_of_today(h
     set_aside(first)
     set_aside(second)
 
-    assert replaying.replay_letters("watcher", first.id) == 1
+    assert replaying.replay_letters("watcher", first.id) == (1, False)
 
     assert queue.bodies() == [
         {**first.message(), "settings_version": 7, "subscriber": "watcher", "report_delivery": True, "replayed": True}
@@ -161,7 +161,7 @@ def test_replaying_all_sends_them_in_the_order_in_which_they_happened(happened, 
     for event in reversed(events):
         set_aside(event)
 
-    assert replaying.replay_letters("watcher") == 3
+    assert replaying.replay_letters("watcher") == (3, False)
 
     assert [body["id"] for body in queue.bodies()] == [event.id for event in events]
     assert dead_letters.of("watcher")[0] == []
@@ -177,7 +177,7 @@ def test_a_letter_can_be_replayed_again_right_after_it_died_again(happened, plug
     set_aside(event)
 
     with clock.travel(1):
-        assert replaying.replay_letters("watcher") == 1
+        assert replaying.replay_letters("watcher") == (1, False)
 
     assert [body["id"] for body in queue.bodies()] == [event.id]
 
@@ -188,7 +188,7 @@ def test_replaying_what_is_not_there_says_so_or_does_nothing(happened, plugin_qu
     with pytest.raises(DeadLetterNotFound):
         replaying.replay_letters("watcher", 5)
 
-    assert replaying.replay_letters("watcher") == 0
+    assert replaying.replay_letters("watcher") == (0, False)
 
 
 def test_what_the_backstop_queue_caught_becomes_a_dead_letter(happened, plugin_queue):

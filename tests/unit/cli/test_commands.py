@@ -461,12 +461,27 @@ def test_an_uninstall_that_was_done_in_time_shows_its_result(streamspace, platfo
 
 
 def test_replaying_one_or_all_dead_letters(streamspace, platform):
-    platform.answers("POST /admin/plugins/a-plugin/events/replay", {"replayed": 1}, message="1 event will be delivered")
+    platform.answers("POST /admin/plugins/a-plugin/events/replay", {"replayed": 1, "has_more": False})
 
-    assert streamspace("plugins", "replay", "a-plugin", "--event-id", "7301").stdout == "1 event will be delivered\n"
+    assert streamspace("plugins", "replay", "a-plugin", "--event", "7301").stdout == "1 event will be delivered again\n"
     streamspace("plugins", "replay", "a-plugin")
 
     assert [each.body for each in platform.received] == [{"event_id": 7301}, {}]
+
+
+def test_replaying_a_stretch_of_history_says_what_follows(streamspace, platform):
+    answer = {"replayed": 50, "has_more": False, "replay": {"status": "running"}}
+    platform.answers("POST /admin/plugins/a-plugin/events/replay", answer)
+
+    result = streamspace("plugins", "replay", "a-plugin", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z")
+
+    assert result.stdout == "50 events will be delivered again; the rest follows\n"
+    assert platform.received[0].body == {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+
+
+@pytest.mark.parametrize("options", [("--to", "2026-01-02T00:00:00Z"), ("--event", "1", "--from", "2026-01-02T00:00:00Z")])
+def test_what_to_replay_is_said_in_one_way(streamspace, options):
+    assert streamspace("plugins", "replay", "a-plugin", *options).exit_code == 2
 
 
 def test_a_slug_cannot_lead_to_another_path(streamspace, platform):
