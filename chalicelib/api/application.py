@@ -28,6 +28,7 @@ RESOURCES = {
     "runtime": ("admin", "runtime"),
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
+    "tables": ("tables",),
     "templates": ("templates",),
     "updates": ("admin",),
     "uploads": ("uploads",),

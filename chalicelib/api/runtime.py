@@ -56,6 +56,13 @@ def itself(request: Request) -> Reply:
     return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
+@routes.delete("/runtime/schedules/{name}", plugin_only=True, aws_calls=2)
+def cancel_schedule(request: Request, name: str) -> Reply:
+    """What ``clearInterval`` asks for. It is made again with the plugin's next activation. One that is not there is no error."""
+    runtime.schedules.delete_one(request.caller.id, name)
+    return Reply(None)
+
+
 # Most of both budgets is for the event that is one too many: the plugin is set aside.
 @routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=40)
 def begin_attempt(request: Request, event_id: str) -> Reply:

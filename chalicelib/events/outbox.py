@@ -88,7 +88,7 @@ class UnitOfWork:
     def delete(self, row: Model, condition: Condition | None = None, *, otherwise: StreamSpaceError | None = None) -> None:
         self._writes.append(_Write("delete", row, condition, [], otherwise))
 
-    def check(self, row: Model, condition: Condition, *, otherwise: StreamSpaceError) -> None:
+    def check(self, row: Model, condition: Condition, *, otherwise: StreamSpaceError | None = None) -> None:
         """The item with the row's key must satisfy ``condition``, and is not changed."""
         self._writes.append(_Write("check", row, condition, [], otherwise))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 from chalicelib.core import aws, config
 
@@ -25,6 +25,24 @@ def put(key: str, content: bytes | IO[bytes], content_type: str = "application/z
 
 def get(key: str) -> bytes:
     return aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()
+
+
+def copy_to(key: str, file: IO[bytes]) -> None:
+    """The object's bytes, in pieces; the file is then at its start."""
+    for piece in aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].iter_chunks(1024 * 1024):
+        file.write(piece)
+    file.seek(0)
+
+
+def exists(key: str) -> bool:
+    """One call."""
+    return any(one["Key"] == key for one in list_under(key))
+
+
+def list_under(prefix: str) -> list[dict[str, Any]]:
+    """The objects under ``prefix``, as S3 lists them, by key."""
+    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix)
+    return [found for page in pages for found in page.get("Contents", [])]
 
 
 def delete(key: str) -> None:

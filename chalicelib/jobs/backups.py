@@ -6,22 +6,25 @@
 | package.zip | the installed package, as it came |
 | settings.json | the settings as they are kept: secrets stay encrypted |
 | storage.jsonl | `{"key", "value"}` for each value of its storage |
+| tables.json | `{"tables", "migrations"}`: the shapes of its tables, and the migrations that made them so |
+| tables/{table}.jsonl | each item of a table |
 
-Data is written and read line by line, so that its size is bounded by the disk, not by memory.
+Data is written and read line by line, so that its size is bounded by the disk, not by memory. A snapshot is the same with nothing but the
+data.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
-from typing import IO
 
 from chalicelib import plugins, runtime
 from chalicelib.core import clock
 from chalicelib.jobs import artifacts
+from chalicelib.runtime.table_keys import Shape
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
 _PREFIX = "backups/plugins/"
@@ -40,16 +43,32 @@ def passing_key_of(slug: str, job_id: str) -> str:
 
 def make(key: str, slug: str, version: str) -> None:
     """Back the plugin up; a backup that is there under that key is replaced, whole."""
-    with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(
-                "backup.json", json.dumps({"format": 1, "slug": slug, "version": version, "made_at": clock.rfc3339(clock.now())})
-            )
-            archive.writestr("package.zip", artifacts.get(artifacts.package_key(slug, version)))
-            archive.writestr("settings.json", json.dumps(plugins.stored_settings(slug)))
-            _write_storage(archive, slug)
-        file.seek(0)
-        artifacts.put(key, file)
+    with _new_archive(key) as archive:
+        archive.writestr("backup.json", json.dumps({"format": 1, "slug": slug, "version": version, "made_at": clock.rfc3339(clock.now())}))
+        archive.writestr("package.zip", artifacts.get(artifacts.package_key(slug, version)))
+        archive.writestr("settings.json", json.dumps(plugins.stored_settings(slug)))
+        _write_data(archive, slug)
+
+
+def make_snapshot(key: str, slug: str) -> None:
+    """The plugin's data, before something is done to it. One that is there already is left alone: it is from before."""
+    if not artifacts.exists(key):
+        with _new_archive(key) as archive:
+            _write_data(archive, slug)
+
+
+def restore_data(key: str, slug: str) -> None:
+    """Make the plugin's storage and tables what they were in the backup or snapshot. May be done twice, and finishes what died half-way."""
+    with _opened(key) as archive:
+        runtime.storage.load(slug, _stored(archive))
+        tables = json.loads(archive.read("tables.json"))
+        runtime.tables.drop_all(slug)
+        for document in tables["tables"]:
+            shape = Shape.from_json(document)
+            runtime.tables.define(slug, shape)
+            with archive.open(f"tables/{shape.name}.jsonl") as lines:
+                runtime.tables.load(slug, shape, (line.decode() for line in lines))
+        runtime.migrations.load(slug, tables["migrations"])
 
 
 def package_of(key: str) -> bytes:
@@ -58,23 +77,39 @@ def package_of(key: str) -> bytes:
         return archive.read("package.zip")
 
 
-def restore_storage(key: str, slug: str) -> int:
-    """Put back what the plugin had stored, in the place of what it has now; how many values. May be done twice."""
-    with _opened(key) as archive, archive.open("storage.jsonl") as lines:
-        return runtime.storage.load(slug, _entries(lines))
+@contextmanager
+def _new_archive(key: str) -> Iterator[zipfile.ZipFile]:
+    """It is put under the key when the block ends well, whole."""
+    with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            yield archive
+        file.seek(0)
+        artifacts.put(key, file)
 
 
-def _entries(lines: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    for line in lines:
-        entry = json.loads(line)
-        yield entry["key"], json.dumps(entry["value"], separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+@contextmanager
+def _opened(key: str) -> Iterator[zipfile.ZipFile]:
+    with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+        artifacts.copy_to(key, file)
+        with zipfile.ZipFile(file) as archive:
+            yield archive
 
 
-def _opened(key: str) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(artifacts.get(key)))
-
-
-def _write_storage(archive: zipfile.ZipFile, slug: str) -> None:
+def _write_data(archive: zipfile.ZipFile, slug: str) -> None:
     with archive.open("storage.jsonl", "w") as lines:
         for key, text in runtime.storage.everything(slug):
-            lines.write(b'{"key":%b,"value":%b}\n' % (json.dumps(key).encode(), text))
+            lines.write(b'{"key":%b,"value":%b}\n' % (json.dumps(key).encode(), text.replace(b"\n", b" ")))
+    shapes = runtime.tables.shapes(slug)
+    records = [vars(record) for record in runtime.migrations.applied(slug)]
+    archive.writestr("tables.json", json.dumps({"tables": [shape.as_json() for shape in shapes], "migrations": records}))
+    for shape in shapes:
+        with archive.open(f"tables/{shape.name}.jsonl", "w") as lines:
+            for item in runtime.tables.everything(slug, shape.name):
+                lines.write(item.encode() + b"\n")
+
+
+def _stored(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    with archive.open("storage.jsonl") as lines:
+        for line in lines:
+            one = json.loads(line)
+            yield one["key"], runtime.storage.encoded(one["value"])

@@ -13,7 +13,7 @@ from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.versions import Dependency
 from chalicelib.events import retried, unit_of_work
-from chalicelib.jobs import artifacts, records
+from chalicelib.jobs import artifacts, backups, records
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 from chalicelib.plugins import InstalledPlugin, Package
@@ -154,6 +154,29 @@ def remove_dependencies(job: Job) -> None:
         records.strike(job.id, entry)
 
 
+def run_migrations(job: Job) -> dict[str, Any]:
+    """Make the plugin's tables what its version needs. Where data was kept, there is a snapshot of it first."""
+    if _keeps(job):
+        backups.make_snapshot(_snapshot(job), job.slug)
+    package = _package(job)
+    runtime.migrations.migrate(job.slug, package.migrations, package.manifest.tables)
+    return {"migrations_run": migrations_run(job)}
+
+
+def migrations_run(job: Job) -> int:
+    """How many this job ran, also in a try that died."""
+    began = clock.parse_rfc3339(job.started_at)
+    return sum(clock.parse_rfc3339(one.ran_at) >= began for one in runtime.migrations.applied(job.slug))
+
+
+def restore_tables(job: Job) -> None:
+    """The data is as it was, also what the plugin did to it when it was started; where nothing was kept, there is nothing."""
+    if not _keeps(job):
+        runtime.holdings.forget(job.slug)
+    elif artifacts.exists(_snapshot(job)):
+        backups.restore_data(_snapshot(job), job.slug)
+
+
 def provision(job: Job) -> dict[str, Any]:
     manifest = _package(job).manifest
     # What an administrator set for an earlier life of the plugin, whose data was kept, holds again.
@@ -194,10 +217,9 @@ def unregister(job: Job) -> None:
             runtime.active.remove(work, job.slug)
             work.emit("plugin.uninstalled", row, {"plugin": plugin.summary(), "reason": f"the job {job.id} was rolled back"})
     # What an earlier life of the plugin left to be kept is not this job's to remove.
-    keeps = job.slug in job.request.get("keeps", [])
-    if not keeps:
+    if not _keeps(job):
         plugins.forget_settings(job.slug)
-    runtime.holdings.forget(job.slug, keep_data=keeps)
+    runtime.holdings.forget(job.slug, keep_data=_keeps(job))
 
 
 def switch_on(job: Job) -> dict[str, Any]:
@@ -220,7 +242,7 @@ def conclude(job: Job) -> dict[str, Any]:
         "plugin": job.made["activating"]["plugin"],
         "installation": {
             "dependencies_installed": job.made["dependencies"]["installed"],
-            "migrations_run": 0,
+            "migrations_run": job.made["migrations"]["migrations_run"],
             "permissions_registered": job.made["registering"].get("permissions", 0),
             "assets_published": bool(job.made["extracting"]["assets"]),
             "notes": job.made["activating"]["notes"],
@@ -228,12 +250,18 @@ def conclude(job: Job) -> dict[str, Any]:
     }
 
 
+def discard_snapshots(job: Job) -> None:
+    for slug in job.request.get("keeps", []):
+        artifacts.delete(backups.passing_key_of(slug, job.id))
+
+
 _FETCH = Step("downloading", fetch_package, discard_package, progress=25, message="Downloading plugin…")
 _UNPACK = Step("extracting", unpack, discard_code, progress=40, message="Checking and extracting files…")
-_PROVISION = Step("provisioning", provision, deprovision, progress=75, message="Making its function and queue…")
+_MIGRATE = Step("migrations", run_migrations, restore_tables, progress=75, message="Running migrations…")
+_PROVISION = Step("provisioning", provision, deprovision, progress=80, message="Making its function and queue…")
 _REGISTER = Step("registering", register, unregister, progress=85, message="Registering the plugin…")
 _SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
-_PARTS = (_FETCH, _UNPACK, _PROVISION, _REGISTER, _SWITCH_ON)
+_PARTS = (_FETCH, _UNPACK, _MIGRATE, _PROVISION, _REGISTER, _SWITCH_ON)
 
 # After the numbers of the dependencies that are installed, so that it is undone before them.
 _SWITCHED_ON = "dependencies/switched-on/"
@@ -243,11 +271,21 @@ INSTALL = Saga(
     _FETCH,
     _UNPACK,
     Step("dependencies", install_dependencies, remove_dependencies, progress=55, message="Installing what it needs…"),
+    _MIGRATE,
     _PROVISION,
     _REGISTER,
     _SWITCH_ON,
     Step("result", conclude, progress=99, message="Finishing…"),
+    tidy=discard_snapshots,
 )
+
+
+def _keeps(job: Job) -> bool:
+    return job.slug in job.request.get("keeps", [])
+
+
+def _snapshot(job: Job) -> str:
+    return backups.passing_key_of(job.slug, job.id)
 
 
 def _with_kept_data(slugs: list[str]) -> list[str]:
@@ -264,7 +302,7 @@ def _part(job: Job, needed: dict[str, str]) -> Job:
     """The job as its steps see it while they work on a dependency."""
     request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
     request["keeps"] = job.request.get("keeps", [])
-    return Job(job.id, job.kind, needed["slug"], job.actor, request)
+    return Job(job.id, job.kind, needed["slug"], job.actor, request, started_at=job.started_at)
 
 
 def _part_order(number: int, position: int, step: Step) -> str:

@@ -48,8 +48,10 @@ class Step:
 class Saga:
     """The steps of one kind of job, in order."""
 
-    def __init__(self, name: str, *steps: Step) -> None:
+    def __init__(self, name: str, *steps: Step, tidy: Undo | None = None) -> None:
+        """``tidy`` removes what only the way back needed; it is called when the job has ended with nothing left over."""
         self.name = name
+        self.tidy = tidy
         self.steps = {step.name: step for step in steps}
 
     def __getitem__(self, name: str) -> Step:

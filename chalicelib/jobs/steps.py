@@ -28,9 +28,9 @@ def run(sagas: dict[str, Saga], payload: dict[str, Any]) -> None:
         case "undo":
             _undo(saga, job, payload["step"], payload.get("execution") or {})
         case "succeed":
-            _succeed(job)
+            _succeed(saga, job)
         case "fail":
-            _fail(job, payload.get("execution") or {})
+            _fail(saga, job, payload.get("execution") or {})
 
 
 def _act(saga: Saga, job: Job, name: str) -> None:
@@ -71,22 +71,34 @@ def _undo(saga: Saga, job: Job, name: str, execution: dict[str, Any]) -> None:
     records.strike(job.id, name)
 
 
-def _succeed(job: Job) -> None:
+def _succeed(saga: Saga, job: Job) -> None:
     if not job.has_ended:
         job.status, job.progress, job.ended_at = SUCCEEDED, 100, clock.rfc3339(clock.now())
         records.end(job)
+    _tidy(saga, job)
     # The whole result: who follows the events has no other way to learn it.
     _tell_end(job, "complete", {"success": True, "plugin": {"slug": job.slug}, **job.made.get("result", {})})
 
 
-def _fail(job: Job, execution: dict[str, Any]) -> None:
+def _fail(saga: Saga, job: Job, execution: dict[str, Any]) -> None:
     if not job.has_ended:
         job.error = job.error or _interrupted(job, execution)
         # A way back that was killed could not say so itself; the state machine saw it.
         job.left += [name for name in execution.get("left", {}) if not any(one.startswith(f"{name}:") for one in job.left)]
         job.status, job.ended_at = STUCK if job.left else FAILED, clock.rfc3339(clock.now())
         records.end(job)
+    _tidy(saga, job)
     _tell_end(job, "failed", {"success": False, "error": job.error, "left": job.left})
+
+
+def _tidy(saga: Saga, job: Job) -> None:
+    """What a stuck job would still need stays. The bucket forgets it after a month, and also what could not be removed here."""
+    if saga.tidy is None or job.status == STUCK:
+        return
+    try:
+        saga.tidy(job)
+    except Exception:  # noqa: BLE001 the job has ended, and says how
+        log.logger().exception("not tidied")
 
 
 def _tell_end(job: Job, event: str, data: dict[str, Any]) -> None:

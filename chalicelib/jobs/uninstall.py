@@ -16,7 +16,8 @@ def plan(slug: str, *, keep_data: bool, backup: bool) -> dict[str, Any]:
     plugin = plugins.get(slug)
     plugin.must_not_be_core()
     plugins.refuse_while_needed(slug, plugins.all_installed(), to="uninstall")
-    return {"version": plugin.version, "keep_data": keep_data, "backup": backup, "locks": [slug]}
+    tables = [shape.name for shape in runtime.tables.shapes(slug)]
+    return {"version": plugin.version, "keep_data": keep_data, "backup": backup, "tables": tables, "locks": [slug]}
 
 
 def switch_off(job: Job) -> None:
@@ -65,7 +66,7 @@ def conclude(job: Job) -> dict[str, Any]:
         "slug": job.slug,
         "backup_path": job.made["backing-up"].get("backup_path"),
         "data_removed": job.made["removing-data"]["data_removed"],
-        "tables_dropped": [],
+        "tables_dropped": [] if job.request["keep_data"] else job.request["tables"],
     }
 
 

@@ -79,6 +79,7 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *
         "error": plugin.error,
         "error_reason": plugin.error_reason,
         "backup": backup,
+        "migrations": [one.number for one in runtime.migrations.applied(plugin.slug)],
         "dependencies": needed,
         "locks": [plugin.slug, *(one["slug"] for one in needed)],
     }
@@ -117,6 +118,19 @@ def discard_backup(job: Job) -> None:
     artifacts.delete(_backup_key(job))
 
 
+def migrate(job: Job) -> dict[str, Any]:
+    """Bring the plugin's tables to what the new version needs: forward, or back where it is an older one."""
+    package = _new_package(job)
+    runtime.migrations.migrate(job.slug, package.migrations, package.manifest.tables)
+    undone = set(job.request["migrations"]) - {one.number for one in runtime.migrations.applied(job.slug)}
+    return {"migrations_run": install.migrations_run(job) + len(undone)}
+
+
+def restore_data(job: Job) -> None:
+    """What migrations did, and what the new version wrote while it was tried, goes. Nothing of the plugin runs by now."""
+    backups.restore_data(_backup_key(job), job.slug)
+
+
 def switch_code(job: Job) -> None:
     _put_in_place(job, _new_package(job))
 
@@ -136,11 +150,10 @@ def start(job: Job) -> dict[str, Any]:
 
 
 def take_back(job: Job) -> None:
-    """The old version's data, and its name in the list. What the new version wrote while it was tried goes."""
+    """The old version's name in the list."""
     if job.request["activate"]:
-        # The new version may be running: nothing may write while its data is put back.
+        # The new version may be running: nothing may write while its data is put back, by the way back of an earlier step.
         plugins.hold(job.slug)
-        backups.restore_storage(_backup_key(job), job.slug)
     package = plugins.read_package(backups.package_of(_backup_key(job)))
     reason = f"the job {job.id} was rolled back"
     plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=False, reason=reason)
@@ -157,15 +170,22 @@ def conclude(job: Job) -> dict[str, Any]:
     messaging.templates.forget(job.slug, before)
     if job.request["source"] == "upload":
         artifacts.delete(job.request["upload_key"])
+    plugin = plugins.get(job.slug)
     return {
         "slug": job.slug,
         "previous_version": before,
         "current_version": job.request["version"],
-        "migrations_run": 0,
+        "notes": list(plugin.manifest.notes),
+        "migrations_run": job.made["migrations"]["migrations_run"],
         "backup_path": job.made["backing-up"].get("backup_path"),
         "dependencies_installed": job.made["dependencies"]["installed"],
-        "status": plugins.get(job.slug).status,
+        "status": plugin.status,
     }
+
+
+def discard_way_back(job: Job) -> None:
+    """The backup that nobody asked for."""
+    artifacts.delete(backups.passing_key_of(job.slug, job.id))
 
 
 def _keep_code(job: Job, package: Package) -> None:
@@ -203,7 +223,9 @@ UPDATE = Saga(
     Step("dependencies", install.install_dependencies, install.remove_dependencies, progress=45, message="Installing what it needs…"),
     Step("pausing", pause, resume, progress=55, message="Pausing the plugin…"),
     Step("backing-up", back_up, discard_backup, progress=65, message="Making a backup…"),
+    Step("migrations", migrate, restore_data, progress=75, message="Running migrations…"),
     Step("switching", switch_code, switch_code_back, progress=80, message="Putting the new version in place…"),
     Step("starting", start, take_back, progress=95, message="Starting the new version…"),
     Step("result", conclude, progress=99, message="Finishing…"),
+    tidy=discard_way_back,
 )

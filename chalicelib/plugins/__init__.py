@@ -43,6 +43,7 @@ from chalicelib.plugins.limits import current as current_limits
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
+from chalicelib.plugins.migrations import schema as migration_schema
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
 from chalicelib.plugins.registry import (
@@ -100,6 +101,7 @@ __all__ = [
     "hold",
     "locks",
     "manifest_schema",
+    "migration_schema",
     "note_latest_version",
     "parse_manifest",
     "read_package",

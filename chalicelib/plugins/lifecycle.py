@@ -168,7 +168,11 @@ def stop(slug: str) -> None:
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
     """What the manifest declares, with what the code registered: where both name a thing, the code's word holds."""
     contributes = plugin.manifest.contributes
-    tasks = [{"name": one["name"], "expression": one["schedule"]} for one in contributes.get("scheduled_tasks", [])]
+    tasks = [
+        {"name": one["name"], "expression": one["schedule"], **({"timezone": one["timezone"]} if one.get("timezone") else {})}
+        for one in contributes.get("scheduled_tasks", [])
+    ]
+    theme = answered.get("theme")
     return {
         "hooks": answered.get("hooks") or [],
         "permissions": contributes.get("permissions", []),
@@ -179,6 +183,7 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "schedules": _by("name", tasks, answered.get("schedules")),
         # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
         "endpoints": answered.get("endpoints") or [],
+        **({"theme": {"name": plugin.name, **theme}} if theme else {}),
     }
 
 

@@ -22,6 +22,7 @@ from chalicelib.runtime import (
     invoking,
     limits,
     logs,
+    migrations,
     names,
     objects,
     provisioning,
@@ -29,6 +30,7 @@ from chalicelib.runtime import (
     replaying,
     schedules,
     storage,
+    tables,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "invoking",
     "limits",
     "logs",
+    "migrations",
     "names",
     "objects",
     "provisioning",
@@ -51,4 +54,5 @@ __all__ = [
     "replaying",
     "schedules",
     "storage",
+    "tables",
 ]

@@ -76,3 +76,22 @@ class StorageQuotaExceeded(StreamSpaceError):
 
     code, status = "STORAGE_QUOTA_EXCEEDED", 403
     message = "The plugin's storage is full"
+
+
+class TableNotFound(NotFound):
+    """``details``: ``table``, and ``tables``, the names of those that there are."""
+
+    code = "TABLE_NOT_FOUND"
+    message = "The plugin has no table of this name"
+
+
+class ItemAlreadyExists(Conflict):
+    code = "ITEM_ALREADY_EXISTS"
+    message = "There is an item with this key already"
+
+
+class MigrationFailed(StreamSpaceError):
+    """``details``: the ``migration``, and what was wrong."""
+
+    code, status = "MIGRATION_FAILED", 422
+    message = "A migration could not be run"

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from chalicelib.runtime import circuit, limits, objects, storage, usage
+from dataclasses import dataclass
+
+from chalicelib.runtime import circuit, limits, migrations, objects, storage, tables, usage
 from chalicelib.runtime.models import RuntimeRow
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """``tables``: name -> number of items. ``bytes`` are those of keys, values and items together."""
+
+    keys: int
+    tables: dict[str, int]
+    bytes: int
+
+
+def of(slug: str) -> Holdings:
+    """What the plugin keeps at this moment. One Query for its tables, one at least for each of them, and a BatchGetItem."""
+    allowance, _ = usage.read(slug)
+    items = {shape.name: tables.count_items(slug, shape.name) for shape in tables.shapes(slug)}
+    return Holdings(max(0, allowance.used_entries - sum(items.values())), items, allowance.used_bytes)
 
 
 def are_kept(slug: str) -> bool:
     """Whether an earlier life of the plugin left something that was kept on purpose."""
-    return not storage.is_empty(slug) or bool(limits.administered(slug))
+    return not storage.is_empty(slug) or bool(tables.shapes(slug)) or bool(limits.administered(slug))
 
 
 def forget(slug: str, *, keep_data: bool = False) -> None:
@@ -18,6 +36,8 @@ def forget(slug: str, *, keep_data: bool = False) -> None:
     circuit.settle(slug)
     if keep_data:
         return
+    tables.drop_all(slug)
+    migrations.forget(slug)
     _clear(f"STORAGE#{slug}")
     objects.delete_all(slug)
     usage.forget(slug)

@@ -8,6 +8,10 @@
 | LIMITS#{slug} | ADMINISTERED | what an administrator set of its limits |
 | USAGE#{slug} | TOTAL | how much it keeps |
 | STORAGE#{slug} | {key} | a value that the plugin stored, or the id of the object that holds it |
+| TABLES#{slug} | {table} | the shape of one of its tables |
+| TABLE#{slug}#{table} | {place of its key} | an item: its JSON, and its places in the table's indexes |
+| INDEX#{slug}#{table}#{index} | {its place in it} | the item once more, where the index finds it |
+| MIGRATIONS#{slug} | {NNNN} | a migration that was run, or is being run |
 | OBJECTS#{slug} | {object id} | a claim: an object that nothing points at (any more) |
 | ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
 | ATTEMPTS#{slug} | HEAD#{aggregate} | the latest troubled event of a session or user, which holds up those behind it |

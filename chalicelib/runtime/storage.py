@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import strict_json, uploads
-from chalicelib.core.errors import ConcurrentChange, ServiceUnavailable, ValidationError
+from chalicelib.core.errors import ServiceUnavailable, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import first_page
 from chalicelib.events import retried, unit_of_work
-from chalicelib.runtime import objects, usage
+from chalicelib.runtime import bulk, objects, usage
 from chalicelib.runtime.errors import ValueTooLarge
 from chalicelib.runtime.models import RuntimeRow
-from chalicelib.runtime.usage import Allowance, Change
 
 # DynamoDB takes items of 409,600 bytes; the rest is for the key and the names of attributes.
 LARGEST_INLINE_BYTES = 400_000
@@ -28,11 +27,7 @@ LARGEST_VALUE_BYTES = 5 * 1024 * 1024
 LONGEST_KEY_BYTES = 512
 # Fewer where values are in the rows: DynamoDB ends a page at 1 MB. Keys of that many bytes fit into an answer, whatever they are made of.
 _PAGE = 5000
-# A transaction takes 100 writes, of which one is the counter's, and 4 MB.
-_WRITES_AT_ONCE = 99
-_BYTES_AT_ONCE = 3_000_000
 _READ_AGAIN = 3
-_UNBOUNDED = Allowance(0, 0, 2**62, 2**62)
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def find(slug: str, key: str) -> Stored | None:
 
 def put(slug: str, key: str, value: Any) -> None:
     """The last of two concurrent writers wins, whole. Raises ValueTooLarge, StorageQuotaExceeded."""
-    _put(slug, key, _encoded(value))
+    _put(slug, key, encoded(value))
 
 
 def put_uploaded(slug: str, key: str, upload_id: str) -> None:
@@ -91,7 +86,7 @@ def put_uploaded(slug: str, key: str, upload_id: str) -> None:
 
 def delete(slug: str, key: str) -> None:
     """Nothing there is fine."""
-    _drop_as_it_is(slug, [_place(slug, key)])
+    bulk.remove_at(slug, [_place(slug, key)])
 
 
 def keys(slug: str, prefix: str = "", cursor: str | None = None) -> tuple[list[str], str | None]:
@@ -122,10 +117,10 @@ def clear(slug: str, patience_s: float = 8.0) -> tuple[int, bool]:
     count, after = 0, None
     while True:
         rows, after = _page(slug, "", after, _PAGE)
-        for part in _parts(rows):
+        for part in bulk.removals(rows):
             if time.monotonic() > deadline:
                 return count, False
-            count += _drop(slug, part)
+            count += bulk.remove(slug, part)
         if after is None:
             return count, True
 
@@ -145,33 +140,21 @@ def load(slug: str, entries: Iterable[tuple[str, bytes]]) -> int:
     """
     while not clear(slug)[1]:
         pass
-    batch: list[tuple[str, bytes]] = []
-    count = size = 0
-    for key, text in entries:
-        if 2 * len(batch) + 2 > _WRITES_AT_ONCE or size + len(text) > _BYTES_AT_ONCE:
-            _load(slug, batch)
-            batch, size = [], 0
-        batch.append((key, text))
-        size += len(text) if len(text) <= LARGEST_INLINE_BYTES else 0
-        count += 1
-    _load(slug, batch)
+    count = 0
+    for part in bulk.parts(((key, text), 2, min(len(text), LARGEST_INLINE_BYTES)) for key, text in entries):
+        bulk.create(slug, [_row(slug, key, text) for key, text in part])
+        count += len(part)
     return count
 
 
-def _load(slug: str, batch: list[tuple[str, bytes]]) -> None:
-    with unit_of_work() as work:
-        change = Change()
-        for key, text in batch:
-            size = _size(key, len(text))
-            row = RuntimeRow(*_place(slug, key), size_bytes=size)
-            if len(text) <= LARGEST_INLINE_BYTES:
-                row.value = text.decode()
-            else:
-                row.object_id = objects.make(slug, text)
-                objects.point_at(work, slug, row.object_id)
-            work.create(row)
-            change += Change(size, 1)
-        usage.count(work, slug, change, _UNBOUNDED)
+def _row(slug: str, key: str, text: bytes) -> RuntimeRow:
+    """The row for a value; a large one's object is made."""
+    row = RuntimeRow(*_place(slug, key), size_bytes=_size(key, len(text)))
+    if len(text) <= LARGEST_INLINE_BYTES:
+        row.value = text.decode()
+    else:
+        row.object_id = objects.make(slug, text)
+    return row
 
 
 def _put(slug: str, key: str, text: bytes) -> None:
@@ -182,73 +165,27 @@ def _put(slug: str, key: str, text: bytes) -> None:
             limit_bytes=LARGEST_VALUE_BYTES,
         )
     size = _size(key, len(text))
-    if len(text) <= LARGEST_INLINE_BYTES:
-        _keep(slug, key, size, value=text.decode())
-        return
-    # Before the object is made; the transaction has the last word.
-    place = _place(slug, key)
-    allowance, rows = usage.read(slug, [place])
-    allowance.refuse_beyond(usage.change_of(rows.get(place), size))
-    _keep(slug, key, size, object_id=objects.make(slug, text))
+    if len(text) > LARGEST_INLINE_BYTES:
+        # Before the object is made; the transaction has the last word.
+        place = _place(slug, key)
+        allowance, rows = usage.read(slug, [place])
+        allowance.refuse_beyond(usage.change_of(rows.get(place), size))
+    _keep(slug, _row(slug, key, text))
 
 
 @retried
-def _keep(slug: str, key: str, size: int, *, value: str | None = None, object_id: str | None = None) -> None:
-    place = _place(slug, key)
-    allowance, rows = usage.read(slug, [place])
-    before = rows.get(place)
-    change = usage.change_of(before, size)
+def _keep(slug: str, row: RuntimeRow) -> None:
+    allowance, rows = usage.read(slug, [(row.pk, row.sk)])
+    before = rows.get((row.pk, row.sk))
+    change = usage.change_of(before, int(row.size_bytes))
     allowance.refuse_beyond(change)
     with unit_of_work() as work:
-        work.save(RuntimeRow(*place, value=value, object_id=object_id, size_bytes=size), usage.unchanged(before))
+        work.save(row, usage.unchanged(before))
         usage.count(work, slug, change, allowance)
-        if object_id:
-            objects.point_at(work, slug, object_id)
+        if row.object_id:
+            objects.point_at(work, slug, row.object_id)
         if before is not None and before.object_id:
             objects.let_go(work, slug, before.object_id)
-
-
-def _parts(rows: list[RuntimeRow]) -> Iterator[list[RuntimeRow]]:
-    """Cut into what one transaction can remove; a large value takes a claim as well."""
-    part: list[RuntimeRow] = []
-    writes = size = 0
-    for row in rows:
-        more_writes, more_bytes = (2, 0) if row.object_id else (1, int(row.size_bytes or 0))
-        if part and (writes + more_writes > _WRITES_AT_ONCE or size + more_bytes > _BYTES_AT_ONCE):
-            yield part
-            part, writes, size = [], 0, 0
-        part.append(row)
-        writes, size = writes + more_writes, size + more_bytes
-    if part:
-        yield part
-
-
-def _drop(slug: str, rows: list[RuntimeRow]) -> int:
-    """Remove the rows, all at once; how many there still were. What was changed since it was read is read again."""
-    try:
-        _drop_as_read(slug, rows)
-    except ConcurrentChange:
-        return _drop_as_it_is(slug, [(row.pk, row.sk) for row in rows])
-    return len(rows)
-
-
-@retried
-def _drop_as_it_is(slug: str, places: list[tuple[str, str]]) -> int:
-    rows = list(usage.read(slug, places)[1].values())
-    for part in _parts(rows):
-        _drop_as_read(slug, part)
-    return len(rows)
-
-
-def _drop_as_read(slug: str, rows: list[RuntimeRow]) -> None:
-    with unit_of_work() as work:
-        change = Change()
-        for row in rows:
-            work.delete(RuntimeRow(row.pk, row.sk), usage.unchanged(row))
-            change += usage.change_of(row, None)
-            if row.object_id:
-                objects.let_go(work, slug, row.object_id)
-        usage.count(work, slug, change, _UNBOUNDED)
 
 
 def _page(slug: str, prefix: str, start: Any, limit: int) -> tuple[list[RuntimeRow], Any]:
@@ -263,7 +200,8 @@ def _page(slug: str, prefix: str, start: Any, limit: int) -> tuple[list[RuntimeR
     return first_page(found)
 
 
-def _encoded(value: Any) -> bytes:
+def encoded(value: Any) -> bytes:
+    """The value as it is kept."""
     try:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -24,7 +24,7 @@ from chalicelib.runtime.models import RuntimeRow
 Key = tuple[str, str]
 
 # What deciding needs of a row: not its value, which may have 400 KB.
-_COUNTED = ("pk", "sk", "size_bytes", "object_id", "used_bytes", "used_entries", "body")
+COUNTED = ("pk", "sk", "size_bytes", "object_id", "used_bytes", "used_entries", "body")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,10 @@ class Allowance:
         )
 
 
+# For what must not fail half-way: giving back, and putting back.
+UNBOUNDED = Allowance(0, 0, 2**62, 2**62)
+
+
 def change_of(before: RuntimeRow | None, after_bytes: int | None) -> Change:
     """From the row as it was read (None: there was none) to one of ``after_bytes`` (None: there will be none)."""
     was_bytes = before.size_bytes if before is not None else None
@@ -73,11 +77,15 @@ def change_of(before: RuntimeRow | None, after_bytes: int | None) -> Change:
 
 
 def unchanged(before: RuntimeRow | None) -> Any:
-    """The condition that a row is still as it was read, as far as its size and its object go."""
+    """The condition that a row is still as it was read, as far as its size, its object and its notes go."""
     if before is None:
         return RuntimeRow.pk.does_not_exist()
     condition = RuntimeRow.pk.exists()
-    for attribute, was in ((RuntimeRow.size_bytes, before.size_bytes), (RuntimeRow.object_id, before.object_id)):
+    for attribute, was in (
+        (RuntimeRow.size_bytes, before.size_bytes),
+        (RuntimeRow.object_id, before.object_id),
+        (RuntimeRow.body, before.body),
+    ):
         condition &= attribute.does_not_exist() if was is None else attribute == was
     return condition
 
@@ -86,7 +94,7 @@ def read(slug: str, rows: Iterable[Key] = ()) -> tuple[Allowance, dict[Key, Runt
     """What is used and allowed, and those of ``rows`` that exist, without their values. One BatchGetItem."""
     counter, administered = _key(slug), limits.key(slug)
     wanted = [counter, administered, *rows]
-    found = {(row.pk, row.sk): row for row in RuntimeRow.batch_get(wanted, consistent_read=True, attributes_to_get=list(_COUNTED))}
+    found = {(row.pk, row.sk): row for row in RuntimeRow.batch_get(wanted, consistent_read=True, attributes_to_get=list(COUNTED))}
     used, limit_row = found.pop(counter, None), found.pop(administered, None)
     allowed = limits.effective({}, json.loads(limit_row.body) if limit_row else {})
     allowance = Allowance(

@@ -8,7 +8,6 @@ import time
 from . import log
 from .client import request
 from .errors import StreamSpaceError
-from .events import HOOKS
 from .hooks import HookFailed
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
         def hears(self, event_type: str) -> bool: ...
         def prepare(self, settings_version: int | None) -> None: ...
-        def run(self, hook: str, event: dict[str, Any]) -> None: ...
+        def run(self, event: dict[str, Any]) -> None: ...
         def is_time_short(self) -> bool: ...
 
 
@@ -94,7 +93,7 @@ def _handle(record: dict[str, Any], rest: list[dict[str, Any]], listener: Listen
 def _failure_of(event: dict[str, Any], listener: Listener) -> dict[str, Any] | None:
     try:
         listener.prepare(event.get("settings_version"))
-        listener.run(HOOKS[event["type"]], event)
+        listener.run(event)
     except HookFailed as failed:
         return failed.failure
     return None

@@ -138,6 +138,18 @@ class StorageQuotaExceededError(StreamSpaceError):
     code = "STORAGE_QUOTA_EXCEEDED"
 
 
+class TableNotFoundError(StreamSpaceError):
+    """No migration of the plugin made such a table; ``details`` has the names of those that there are."""
+
+    code = "TABLE_NOT_FOUND"
+
+
+class ItemAlreadyExistsError(StreamSpaceError):
+    """``put`` with ``if_not_exists`` where there is an item with this key."""
+
+    code = "ITEM_ALREADY_EXISTS"
+
+
 class NotificationNotFoundError(StreamSpaceError):
     code = "NOTIFICATION_NOT_FOUND"
 

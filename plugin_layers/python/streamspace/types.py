@@ -133,6 +133,21 @@ class EmailAttachment(TypedDict):
     contentType: NotRequired[str]
 
 
+class TableShape(TypedDict):
+    """One of the plugin's tables. ``key``: ``partition`` and perhaps ``sort``; each index has these and a ``name``."""
+
+    name: str
+    key: dict[str, str]
+    indexes: list[dict[str, str]]
+
+
+class ItemPage(TypedDict):
+    """A page of a table's items; ``cursor`` asks for the next one, and is None at the end."""
+
+    items: list[dict[str, Any]]
+    cursor: str | None
+
+
 class Event(TypedDict):
     """A hook's second argument, for a hook that takes two."""
 

@@ -131,6 +131,18 @@ def package(slug: str, version: str = "1.0.0", *, files: dict[str, str] | None =
     return content.getvalue()
 
 
+def migrations(*steps: list[dict[str, Any]]) -> dict[str, str]:
+    """Files of migrations with these operations, for :func:`package`."""
+    return {f"migrations/{number:04d}_step.json": json.dumps({"up": up}) for number, up in enumerate(steps, start=1)}
+
+
+NOTES = [
+    {"op": "create_table", "table": "notes", "key": {"partition": "id"}, "indexes": [{"name": "by_kind", "partition": "kind"}]},
+    {"op": "put_items", "table": "notes", "items": [{"id": "first", "kind": "welcome"}]},
+]
+RENAMED = [{"op": "rename_attribute", "table": "notes", "from": "kind", "to": "sort"}]
+
+
 class Platform:
     """What a test does and sees."""
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib import jobs, plugins, runtime
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.uninstall import UNINSTALL
-from tests.integration.jobs.conftest import package
+from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package
 
 TOP = {"dependencies": [{"slug": "base", "version_constraint": "^1.0.0"}], "permissions": ["storage"]}
 TASKS = {"scheduled_tasks": [{"name": "tidy", "schedule": "rate(1 day)"}]}
@@ -46,8 +46,8 @@ class Fault:
 
 @pytest.fixture
 def published(repository):
-    repository.publish(package("base", contributes=TASKS))
-    repository.publish(package("top", contributes=TASKS, **TOP))
+    repository.publish(package("base", contributes=TASKS, files=migrations(NOTES)))
+    repository.publish(package("top", contributes=TASKS, files=migrations(NOTES, RENAMED), **TOP))
 
 
 @pytest.mark.usefixtures("published")
@@ -88,7 +88,7 @@ def test_a_way_back_that_is_broken_leaves_the_job_stuck_or_done_and_the_others_a
     assert jobs.wait_for_news(job.id, "")[-1].event == "failed"
 
 
-PARTS = ["downloading", "extracting", "provisioning", "registering", "activating"]
+PARTS = ["downloading", "extracting", "migrations", "provisioning", "registering", "activating"]
 
 
 @pytest.mark.usefixtures("published")
@@ -98,6 +98,7 @@ def test_an_installation_that_is_killed_inside_a_dependency_leaves_nothing_of_it
     operation = {
         "downloading": "PutObject",
         "extracting": "PutObject",
+        "migrations": "TransactWriteItems",
         "provisioning": "CreateEventSourceMapping",
         "registering": "TransactWriteItems",
         "activating": "CreateSchedule",
@@ -195,18 +196,38 @@ def test_a_failed_installation_switches_off_again_what_it_had_switched_on(platfo
     assert "schedules" not in platform.left_over()
 
 
+def everything_kept(slug):
+    holdings = runtime.holdings.of(slug)
+    items = {name: list(runtime.tables.everything(slug, name)) for name in holdings.tables}
+    return holdings, dict(runtime.storage.everything(slug)), items, runtime.migrations.applied(slug)
+
+
 @pytest.mark.usefixtures("published")
-def test_a_failed_reinstallation_keeps_the_data_that_was_kept(platform, functions):
+@pytest.mark.parametrize("how", [BEFORE, AFTER, KILLED])
+@pytest.mark.parametrize("step", INSTALL.steps)
+def test_a_reinstallation_broken_at_any_step_leaves_the_kept_data_as_it_was(platform, repository, functions, step, how):
+    """Also what its migrations, and the plugin itself when it was started, did to it."""
     platform.install("base")
     runtime.storage.put("base", "remembered", 1)
+    runtime.tables.put("base", "notes", {"id": "mine", "kind": "own"})
     platform.uninstall("base", keep_data=True, backup=False)
-    platform.loads["base"] = {"ok": False, "error": {"message": "no"}}
-    _tried.append("activating, with kept data")
+    before, left = everything_kept("base"), platform.left_over()
+    repository.publish(package("base", "2.0.0", files=migrations(NOTES, RENAMED)))
+    fault = Fault(platform, functions, "act", step, how)
 
-    assert platform.install("base").status == jobs.FAILED
+    def writes_when_it_is_started(event):
+        runtime.storage.put("base", "remembered", 2)
+        runtime.tables.put("base", "notes", {"id": "new"})
+        return {"ok": True, "registered": {"hooks": [], "commands": []}}
 
-    assert runtime.storage.get("base", "remembered") == 1
-    assert platform.left_over() == {"rows": ["STORAGE#base remembered", "USAGE#base TOTAL"]}
+    functions.answer("test-plugin-base", writes_when_it_is_started)
+
+    job = platform.install("base")
+
+    assert fault.struck
+    assert (job.status, job.left) == (jobs.FAILED, [])
+    assert everything_kept("base") == before
+    assert platform.left_over() == left
 
 
 def test_a_package_that_is_another_one_than_its_listing_says_is_refused_and_leaves_nothing(platform, repository):

@@ -16,13 +16,21 @@ from chalicelib.events import history
 from chalicelib.jobs.update import UPDATE
 from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable
 from chalicelib.marketplace import repository as marketplace
-from tests.integration.jobs.conftest import package
+from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package
 from tests.integration.jobs.test_faults import BEFORE, KILLED, Fault
 
 ADMIN = Caller("user", "ann", "Ann", "admin", None)
 TASKS = {"scheduled_tasks": [{"name": "tidy", "schedule": "rate(1 day)"}]}
-OLD = {"files": {"assets/old.svg": "<svg/>", "assets/both.txt": "old"}, "permissions": ["storage"], "contributes": TASKS}
-NEW = {"files": {"assets/new.svg": "<svg/>", "assets/both.txt": "new"}, "permissions": ["storage", "email"], "contributes": TASKS}
+OLD = {
+    "files": {"assets/old.svg": "<svg/>", "assets/both.txt": "old"} | migrations(NOTES),
+    "permissions": ["storage"],
+    "contributes": TASKS,
+}
+NEW = {
+    "files": {"assets/new.svg": "<svg/>", "assets/both.txt": "new"} | migrations(NOTES, RENAMED),
+    "permissions": ["storage", "email"],
+    "contributes": TASKS,
+}
 
 
 @pytest.fixture
@@ -65,6 +73,8 @@ def seen(platform):
         "plugin": (plugin.version, plugin.status, plugin.error, plugin.manifest.raw, plugin.package_sha256),
         "active": active and (active.registered, active.is_held),
         "stored": dict(runtime.storage.everything("ledger")),
+        "items": list(runtime.tables.everything("ledger", "notes")),
+        "migrations": [one.title for one in runtime.migrations.applied("ledger")],
         "files": published_files(platform),
         "code": code_of(platform),
     }
@@ -79,7 +89,7 @@ def test_the_newest_release_takes_the_place_of_the_old_one(ledger):
         "slug": "ledger",
         "previous_version": "1.0.0",
         "current_version": "2.0.0",
-        "migrations_run": 0,
+        "migrations_run": 1,
         "backup_path": job.made["result"]["backup_path"],
         "dependencies_installed": [],
         "status": "active",
@@ -89,6 +99,34 @@ def test_the_newest_release_takes_the_place_of_the_old_one(ledger):
     assert runtime.storage.get("ledger", "balance") == 42
     assert next(history("plugin#ledger")).data["previous_version"] == "1.0.0"
     assert runtime.active.find("ledger").is_held is False
+
+
+def test_its_tables_are_taken_forward_and_back_again_with_an_older_version(ledger):
+    before = list(runtime.tables.everything("ledger", "notes"))
+    ledger.update("ledger")
+    assert [json.loads(item) for item in runtime.tables.everything("ledger", "notes")] == [{"id": "first", "sort": "welcome"}]
+
+    job = ledger.update("ledger", version="1.0.0")
+
+    assert (job.status, job.made["result"]["migrations_run"]) == (jobs.SUCCEEDED, 1)
+    assert list(runtime.tables.everything("ledger", "notes")) == before
+    assert len(runtime.migrations.applied("ledger")) == 1
+
+
+def test_a_version_whose_migration_changed_or_that_the_data_is_too_new_for_is_refused_and_nothing_changes(ledger, repository):
+    once = json.dumps({"up": [{"op": "set_default", "table": "notes", "attribute": "seen", "value": False}], "irreversible": True})
+    repository.publish(package("ledger", "3.0.0", files=migrations(NOTES, RENAMED) | {"migrations/0003_once.json": once}))
+    repository.publish(package("ledger", "3.1.0", files=migrations(NOTES[:1], RENAMED) | {"migrations/0003_once.json": once}))
+    marketplace.forget()
+    assert ledger.update("ledger", version="3.0.0").made["result"]["migrations_run"] == 2
+    before = seen(ledger)
+
+    too_old = ledger.update("ledger", version="2.0.0")
+
+    assert (too_old.status, too_old.error["code"], too_old.error["step"]) == (jobs.FAILED, "MIGRATION_FAILED", "migrations")
+    assert "0003_once was applied, and cannot be undone" in too_old.error["message"]
+    assert "0001_step was applied with another content" in ledger.update("ledger", version="3.1.0").error["message"]
+    assert seen(ledger) == before
 
 
 def test_its_files_are_replaced_whole_and_never_merged(ledger):

@@ -280,7 +280,7 @@ def test_of_racing_writers_of_one_key_one_wins_whole_and_the_count_is_exact(buck
         read = list(pool.map(lambda _: storage.get("keeper", "k"), range(12)))
 
     assert all(value in values for value in read)
-    assert used() == (1 + len(storage._encoded(storage.get("keeper", "k"))), 1)
+    assert used() == (1 + len(storage.encoded(storage.get("keeper", "k"))), 1)
     with clock.travel(3600):
         objects.sweep()
     assert len(bucket()) == isinstance(storage.find("keeper", "k").object_id, str)

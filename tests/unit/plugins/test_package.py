@@ -262,10 +262,25 @@ def test_a_package_that_brings_its_own_shim_is_refused():
         package.code_bundle(read)
 
 
+def test_a_theme_may_be_a_theme_json_and_no_code():
+    about = json.dumps({"name": "night", "version": "1.0.0", "type": "theme"}).encode()
+    read = package.read(zipped({"manifest.json": about, "theme.json": b"{}"}))
+
+    bundle = zipfile.ZipFile(io.BytesIO(package.code_bundle(read)))
+
+    assert bundle.read("index.js") == b"module.exports = { theme: require('./theme.json') };\n"
+    assert "entrypoints.main" in refused(zipped({"manifest.json": MANIFEST, "theme.json": b"{}"}))
+
+
+def test_its_migrations_are_read_with_it_and_refused_with_it():
+    up = [{"op": "create_table", "table": "notes", "key": {"partition": "id"}}]
+    read = package.read(zipped({**RIGHT, "migrations/0001_tables.json": json.dumps({"up": up}).encode()}))
+
+    assert [one.title for one in read.migrations] == ["0001_tables"]
+    assert list(refused(zipped({**RIGHT, "migrations/0001_tables.json": b"{}"}))) == ["migrations/0001_tables.json: up"]
+
+
 def test_what_the_platform_cannot_do_for_a_package_is_said_and_not_passed_over():
     paid = json.dumps({"name": "invoice-manager", "version": "1.0.0", "requires_license": True}).encode()
 
-    assert refused(zipped({**RIGHT, "migrations/0001_tables.json": b"{}"})) == {
-        "migrations/0001_tables.json": ["This platform does not run migrations yet"]
-    }
     assert "manifest.requires_license" in refused(zipped({**RIGHT, "manifest.json": paid}))

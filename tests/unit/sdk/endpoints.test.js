@@ -132,6 +132,34 @@ for (const [what, handler] of [
   });
 }
 
+test("functions of every kind are commands, schedules and buttons' handlers, with the plugin as their this", async (t) => {
+  const { container, platform } = await plugin(t, `module.exports = class {
+    name = 'me';
+    static who() { return 'me'; }
+    who() { return this.name; }
+    async onLoad() {
+      const kinds = { method: this.who, bound: this.who.bind(this), arrow: () => this.name, fixed: this.constructor.who };
+      for (const [name, handler] of Object.entries(kinds)) {
+        streamspace.commands.register({ name, description: 'd', handler });
+        streamspace.schedule(name, 'rate(1 hour)', function (task) { this.ran = [...(this.ran ?? []), task.name, handler.call(this)]; });
+      }
+      streamspace.commands.register({ name: 'ran', description: 'd', handler() { return this.ran; } });
+      const actions = Object.entries(kinds).map(([label, handler]) => ({ label, handler }));
+      await streamspace.notify('ann', { title: 'T', message: 'M', actions });
+    }
+  };`);
+  await container.load();
+  const names = ['method', 'bound', 'arrow', 'fixed'];
+
+  for (const [at, name] of names.entries()) {
+    assert.equal((await container.command(name)).result, 'me');
+    assert.equal((await container.call({ kind: 'schedule', name, settings_version: 1 })).ok, true);
+    const { handler } = platform.asked('/notifications')[0].body.actions[at];
+    assert.equal((await container.call(click(handler, name))).message, 'me');
+  }
+  assert.deepEqual((await container.command('ran')).result, names.flatMap((name) => [name, 'me']));
+});
+
 test('HEAD gets no body, and an endpoint that nobody registered is a failure', async (t) => {
   const { ask, container } = await endpoint(t, '() => 1');
 

@@ -91,7 +91,7 @@ class Platform:
         self._others = commands
         own = {path.stem for path in folder.glob("emails/*") if path.suffix in (".txt", ".html")}
         self._world = World(sends_email=email, email_templates=own)
-        granted = frozenset(self.manifest.get("permissions") or () if scopes is None else scopes)
+        granted = frozenset(_scopes_of(self.manifest) if scopes is None else scopes)
         slug, version = self.manifest["name"], self.manifest.get("version", "1.0.0")
         self._server = Server(self._world, slug, version, granted, run_command=self._run_of_another, answer=answer)
         self._server.settings = {**_defaults(self.manifest), **_known(self.manifest, settings)}
@@ -454,6 +454,11 @@ _STATE_AFTER = {
     "session.stopped": {"state": "terminated"},
     "session.deleted": {"state": "terminated"},
 }
+
+
+def _scopes_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Other words for scopes are understood, as the platform does."""
+    return [CONTRACT["scopeWords"].get(word.lower().replace("-", "_"), word) for word in manifest.get("permissions") or ()]
 
 
 def _folder_of(given: str | os.PathLike[str] | None, caller: str) -> Path:
