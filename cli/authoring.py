@@ -3,11 +3,15 @@
 import dataclasses
 import json
 import os
+import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from cli.author_tests import run_tests
+from cli.context import Context, pass_context
+from cli.developing import Development
 from cli.errors import NoStack, PackageInvalid, RepositoryInvalid
 from cli.locating import Stack, find_own_stack, find_stack
 from cli.manifests import read_manifest
@@ -75,6 +79,32 @@ def test_command(folder: Path, arguments: tuple[str, ...]) -> None:
     except ValueError as error:
         raise PackageInvalid(f"manifest.json is not valid JSON: {error}; 'streamspace plugin validate' says more") from error
     raise click.exceptions.Exit(run_tests(folder.resolve(), runtime, arguments, os.environ))
+
+
+@plugin.command("dev")
+@click.argument("folder", metavar="[DIR]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
+@click.option("--remove", is_flag=True, help="Uninstall it, with its data, at the end.")
+@pass_context
+def dev_command(context: Context, folder: Path, remove: bool) -> None:
+    """Run a plugin on the local stack, anew with each change of its folder, and show its log. Ctrl-C ends it.
+
+    What is wrong is said with file and line; the version before it runs on. Settings and data stay.
+    """
+    host = urlsplit(context.target.api_url).hostname or ""
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        raise NoStack(f"{context.target.api_url} is not a local stack, and 'dev' replaces plugins without asking; start one with 'make up'")
+    development = Development(context.client, folder.resolve(), click.echo)
+    # A program that started us in the background has us ignore Ctrl-C, and ends us with SIGTERM.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        development.run()
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        if remove:
+            development.remove()
+        elif development.slug:
+            click.echo(f"{development.slug} stays installed; 'streamspace plugins uninstall {development.slug}' removes it")
 
 
 @plugin.command("pack")

@@ -80,13 +80,14 @@ def moment(text: str) -> str:
 def _follow(client: Client, path: str, wanted: dict[str, Any], begin: str, as_json: bool) -> None:
     """Each line once, as it comes, until the person presses Ctrl-C, which is no failure."""
     try:
-        for line in _as_they_come(client, path, wanted, begin):
+        for line in as_they_come(client, path, wanted, begin):
             click.echo(json.dumps(line, ensure_ascii=False) if as_json else _on_one_line(line))
     except KeyboardInterrupt:
         click.echo(err=True)
 
 
-def _as_they_come(client: Client, path: str, wanted: dict[str, Any], begin: str) -> Iterator[dict[str, Any]]:
+def as_they_come(client: Client, path: str, wanted: dict[str, Any], begin: str) -> Iterator[dict[str, Any]]:
+    """Each line once, from ``begin`` (RFC 3339) on, without end."""
     shown: dict[str, None] = {}  # ids, the latest sight last
     newest = begin
     while True:

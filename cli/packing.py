@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cli.errors import PackageInvalid
@@ -21,10 +21,10 @@ _LEFT_OUT_AT_ROOT = {"tests"}
 _LEFT_OUT_ANYWHERE = {"__pycache__"}
 
 
-def pack(folder: Path) -> bytes:
+def pack(folder: Path, instead: Mapping[str, bytes] | None = None) -> bytes:
     """Zip a plugin's folder, ``manifest.json`` at the root of the zip.
 
-    Left out: names that begin with a dot, ``tests/`` at the root, and ``__pycache__``.
+    Left out: names that begin with a dot, ``tests/`` at the root, and ``__pycache__``. ``instead``: other contents for files of that name.
 
     Raises: PackageInvalid for a missing folder or manifest, and for a link or special file, which a package may not
     hold.
@@ -35,12 +35,17 @@ def pack(folder: Path) -> bytes:
         raise PackageInvalid(f"{folder} has no manifest.json at its root")
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
-        for name, path in sorted(_files(folder, folder)):
+        for name, path in packed_files(folder):
             entry = zipfile.ZipInfo(name, _TIME)
             entry.create_system = _UNIX
             entry.external_attr = _PERMISSIONS << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(entry, (instead or {}).get(name) or path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
     return made.getvalue()
+
+
+def packed_files(folder: Path) -> list[tuple[str, Path]]:
+    """(name in the zip, path) of each file that :func:`pack` takes, by name. Raises PackageInvalid as it does."""
+    return sorted(_files(folder, folder))
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
