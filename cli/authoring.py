@@ -1,22 +1,80 @@
-"""``plugin pack`` and ``publish``: from a folder to a release in a repository."""
+"""``plugin init|validate|test|pack`` and ``publish``: an author's day, from an empty folder to a release in a repository."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
 import click
 
-from cli.errors import NoStack, RepositoryInvalid
+from cli.author_tests import run_tests
+from cli.errors import NoStack, PackageInvalid, RepositoryInvalid
 from cli.locating import Stack, find_own_stack, find_stack
 from cli.manifests import read_manifest
 from cli.output import json_option, show_json
 from cli.packing import pack
 from cli.publishing import publish
+from cli.starting import LANGUAGES, TYPES, start
+from cli.validating import FAULT, runtime_and_main, validate
 
 
 @click.group()
 def plugin() -> None:
     """For authors of plugins."""
+
+
+@plugin.command("init")
+@click.argument("name")
+@click.option("--language", type=click.Choice(LANGUAGES), required=True)
+@click.option("--type", "kind", type=click.Choice(TYPES), default="extension", show_default=True)
+@click.option("--directory", type=click.Path(path_type=Path), help="A folder called NAME, here, by default.")
+def init_command(name: str, language: str, kind: str, directory: Path | None) -> None:
+    """Make the folder of a plugin that runs, with a test that passes."""
+    folder = directory or Path(name)
+    for path in start(name, language, kind, folder):
+        click.echo(f"  {path}")
+    click.echo(f"Made the plugin {name} in {folder}. Next: streamspace plugin test {folder}")
+
+
+@plugin.command("validate")
+@click.argument("path", metavar="[DIR|PACKAGE]", type=click.Path(exists=True, path_type=Path), default=".")
+@json_option
+def validate_command(path: Path, as_json: bool) -> None:
+    """Say everything that is wrong with a plugin, with file and line.
+
+    Faults keep the platform from installing it (exit code 1); warnings do not.
+    """
+    findings = validate(path)
+    faults = sum(one.severity == FAULT for one in findings)
+    if as_json:
+        show_json([dataclasses.asdict(one) for one in findings])
+    else:
+        for one in findings:
+            click.echo(str(one))
+        warnings = len(findings) - faults
+        beside = f", {warnings} warning{'s' if warnings != 1 else ''}" if warnings else ""
+        click.echo(f"{faults} fault{'s' if faults != 1 else ''}{beside}" if faults else f"The plugin is valid{beside}")
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+@plugin.command("test", context_settings={"ignore_unknown_options": True})
+@click.argument("folder", metavar="[DIR]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test_command(folder: Path, arguments: tuple[str, ...]) -> None:
+    """Run a plugin's own tests, on a platform in memory.
+
+    JavaScript: tests/**/*.test.js by Node's runner. Python: tests/**/test_*.py by pytest, or unittest where that is not installed. What
+    follows '--' goes to the runner, whose exit code is this command's.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise PackageInvalid(f"{folder} has no manifest.json; 'streamspace plugin init' makes a plugin")
+    try:
+        runtime, _ = runtime_and_main(json.loads(manifest.read_text(encoding="utf-8-sig")))
+    except ValueError as error:
+        raise PackageInvalid(f"manifest.json is not valid JSON: {error}; 'streamspace plugin validate' says more") from error
+    raise click.exceptions.Exit(run_tests(folder.resolve(), runtime, arguments, os.environ))
 
 
 @plugin.command("pack")

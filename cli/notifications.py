@@ -44,6 +44,16 @@ def read(context: Context, notification_id: str) -> None:
 
 @notifications.command()
 @click.argument("notification_id")
+@click.argument("number", type=click.IntRange(min=0))
+@pass_context
+def act(context: Context, notification_id: str, number: int) -> None:
+    """Press a button of a notification; NUMBER counts from 0."""
+    pressed = context.client.post(f"/notifications/{segment(notification_id)}/actions/{number}").data
+    click.echo(visible(pressed["message"] or pressed["url"] or f"Pressed button {number} of {notification_id}"))
+
+
+@notifications.command()
+@click.argument("notification_id")
 @pass_context
 def dismiss(context: Context, notification_id: str) -> None:
     """Remove a notification from your list; from nobody else's."""

@@ -26,6 +26,8 @@ from typing import Any
 
 import yaml
 
+from infra import sdk_bundle
+
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / ".build"
 ARTIFACTS = BUILD / "artifacts"
@@ -42,7 +44,7 @@ def main() -> None:
         "DeploymentKey": _built("deployment", _deployment_inputs(), lambda: _compiled(_deployment_files(), "/var/task")),
         "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], lambda: _compiled(_kubernetes_files(), "/opt")),
         "PythonSdkKey": _built("sdk-python", _sources(ROOT / "plugin_layers/python"), lambda: _compiled(_python_sdk_files(), "/opt")),
-        "NodejsSdkKey": _built("sdk-nodejs", _sources(ROOT / "plugin_layers/nodejs"), _nodejs_sdk_files),
+        "NodejsSdkKey": _built("sdk-nodejs", [*_sources(ROOT / "plugin_layers/nodejs"), ROOT / "infra/sdk_bundle.py"], _nodejs_sdk_files),
     }
     TEMPLATE.write_text(json.dumps(template(names, _chalice_template()), indent=1))
     for stale in ARTIFACTS.iterdir():
@@ -215,20 +217,18 @@ def _kubernetes_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _python_sdk_files() -> Iterator[tuple[str, bytes]]:
-    yield from _sdk_files("python")
-
-
-def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
-    yield from _sdk_files("nodejs")
-
-
-def _sdk_files(language: str) -> Iterator[tuple[str, bytes]]:
     """All but ``streamspace/testing``, which is for authors' machines."""
     base = ROOT / "plugin_layers"
-    for path in _sources(base / language):
+    for path in _sources(base / "python"):
         name = path.relative_to(base).as_posix()
         if "/streamspace/testing/" not in name:
             yield name, path.read_bytes()
+
+
+def _nodejs_sdk_files() -> Iterator[tuple[str, bytes]]:
+    sdk = Path("nodejs/node_modules/streamspace")
+    for name, text in sdk_bundle.bundled(ROOT / "plugin_layers" / sdk):
+        yield (sdk / name).as_posix(), text.encode()
 
 
 # ── Template ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,6 +268,8 @@ def _one_proxy_resource(rest_api: dict[str, Any]) -> None:
     paths = rest_api["Properties"]["DefinitionBody"]["paths"]
     chalice_method = next(iter(next(iter(paths.values())).values()))
     proxied = {**chalice_method, "parameters": [{"name": "proxy", "in": "path", "required": True, "type": "string"}]}
+    # Every body as bytes: else API Gateway would guess from the Accept header whether a plugin's image goes out as such.
+    rest_api["Properties"]["BinaryMediaTypes"] = ["*/*"]
     methods = ("get", "post", "put", "patch", "delete", "head", "options")
     rest_api["Properties"]["DefinitionBody"]["paths"] = {
         "/": dict.fromkeys(methods, chalice_method),

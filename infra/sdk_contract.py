@@ -19,7 +19,8 @@ from chalicelib.api.application import Application
 from chalicelib.api.routing import BASE_PATH
 from chalicelib.core.errors import StreamSpaceError
 from chalicelib.messaging import templates
-from chalicelib.runtime import deliveries, storage
+from chalicelib.plugins import declarations
+from chalicelib.runtime import attempts, storage
 from chalicelib.sessions import states
 
 _ROOT = Path(__file__).parent.parent
@@ -45,13 +46,14 @@ def contract() -> dict[str, Any]:
         "routes": [_route(one) for one in _declared() if _is_called(one)],
         "errors": {code: [status, message] for code, (status, message) in sorted(_errors().items())},
         "scopes": sorted(accounts.SCOPES),
+        "scopeWords": dict(sorted(declarations.SCOPE_WORDS.items())),
         "roles": {role: sorted(held) for role, held in permissions.OF_ROLE.items()},
         "tiers": {name: _quotas(quotas) for name, quotas in user.OF_TIER.items()},
         "transitions": [[before, after, event] for (before, after), event in states.TRANSITIONS.items()],
         "initialStates": list(states.INITIAL),
         "emailTemplates": list(templates.NAMES),
         "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "largestValueBytes": storage.LARGEST_VALUE_BYTES},
-        "attempts": deliveries.ATTEMPTS,
+        "attempts": attempts.ATTEMPTS,
         "deepestOffset": sessions.DEEPEST_OFFSET,
     }
 

@@ -225,8 +225,11 @@ def _passed_on(request: web.Request) -> list[tuple[str, str]]:
     kept = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
     came_through = [request.headers[name] for name in ("X-Forwarded-For",) if name in request.headers]
     port = request.url.port
+    # Without one the emulator would leave bytes in base64, which API Gateway decodes for everybody.
+    accept = [] if "Accept" in request.headers else [("Accept", "*/*")]
     return [
         *kept,
+        *accept,
         ("X-Forwarded-For", ", ".join([*came_through, request.remote or settings.HOST])),
         ("X-Forwarded-Host", request.host),
         ("X-Forwarded-Port", str(port)),

@@ -33,6 +33,7 @@ from chalicelib.accounts.users import (
     find_user,
     get_user,
     list_users,
+    require_power_over,
     set_password,
     update_user,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "login",
     "logout",
     "must_be_readable",
+    "require_power_over",
     "revoke_plugin_token",
     "revoke_token",
     "set_password",

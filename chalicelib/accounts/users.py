@@ -120,6 +120,8 @@ def update_user(
     @retried
     def change() -> User:
         row = _row(username)
+        if not is_own:
+            require_power_over(row.user(), by)
         row.full_name = full_name if full_name is not None else row.full_name
         row.email = email if email is not None else row.email
         row.tier = tier if tier is not None else row.tier
@@ -152,6 +154,8 @@ def delete_user(username: str, by: Caller | None) -> None:
     Raises: PermissionDenied, UserNotFound (also then no token is left: a try that died halfway is finished by the next).
     """
     _may_manage(by)
+    if (row := models.find_user(username)) is not None:
+        require_power_over(row.user(), by)
     # Before and after: before, so that hardly any outlives a crash in between; after, for those made meanwhile.
     tokens.end_all_tokens(username)
     _delete_row(username, by)
@@ -161,9 +165,16 @@ def delete_user(username: str, by: Caller | None) -> None:
 @retried
 def _delete_row(username: str, by: Caller | None) -> None:
     row = _row(username)
+    require_power_over(row.user(), by)
     with unit_of_work(_actor(by)) as work:
         work.delete(row)
         work.emit("user.deleted", row, user_object(row.user()))
+
+
+def require_power_over(user: User, by: Caller | None) -> None:
+    """A program that may manage people may not change, or be rid of, those who could stop it. Raises PermissionDenied."""
+    if user.role == "admin" and by is not None and not by.has_scope("admin"):
+        raise PermissionDenied("Changing an administrator needs the scope 'admin', which the token does not have", scope="admin")
 
 
 def _row(username: str) -> UserRow:

@@ -16,7 +16,9 @@ from chalicelib.api.routing import BASE_PATH, path_of
 RESOURCES = {
     "auth": ("auth",),
     "commands": ("commands", "ui"),
+    "dialogs": ("dialogs",),
     "email": ("admin", "email"),
+    "endpoints": ("plugins",),
     "lifecycle": ("admin",),
     "limits": ("admin",),
     "marketplace": ("admin",),

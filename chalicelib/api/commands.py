@@ -26,12 +26,15 @@ def execute(request: Request, name: str) -> Reply:
 
 @routes.get("/ui/extensions", scope="ui", aws_calls=2)
 def extensions(request: Request) -> Reply:
-    """Widgets, menu items and settings pages of active plugins that the caller may see."""
+    """Widgets, menu items, settings pages of active plugins that the caller may see, and themes, which everybody may choose."""
+    themes: list[dict[str, Any]] = []
     found: dict[str, list[dict[str, Any]]] = {"widgets": [], "menuItems": [], "settingsPages": []}
     for plugin in runtime.active.everyone():
+        if plugin.registered.get("theme"):
+            themes.append({**plugin.registered["theme"], "plugin": plugin.slug})
         for kind, items in found.items():
             for item in plugin.registered.get(kind) or []:
                 if runtime.commands.may_use(request.caller, item.get("permissions") or [], plugin):
                     items.append({**item, "plugin": plugin.slug})
     found["menuItems"].sort(key=lambda item: (item.get("position", 1000), item.get("label", "")))
-    return Reply(found)
+    return Reply({**found, "themes": themes})

@@ -40,6 +40,7 @@ View = Callable[..., "Reply"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEFAULT_BODY_LIMIT = 512 * 1024
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 # DynamoDB takes keys of 1 and 2 KB, and no name of anything has more than 512 bytes.
 _LONGEST_NAME_BYTES = 800
@@ -47,15 +48,16 @@ _LONGEST_NAME_BYTES = 800
 
 @dataclass(frozen=True)
 class Reply:
-    """What a view returns: ``data`` for the envelope, or ``text`` to send as it is."""
+    """What a view returns: ``data`` for the envelope, or ``text`` or ``content`` (bytes) to send as it is."""
 
     data: Any = None
     status: int = 200
     message: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     text: str | None = None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Request:
         self._event = event
         self.route = route
         self.path = path_of(event)
+        self.method = route.method
         self.path_parameters = path_parameters
         self.id = request_id
         self._caller: Caller | None = None
@@ -111,6 +114,12 @@ class Request:
     def headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in (self._event.get("headers") or {}).items()}
 
+    @cached_property
+    def joined_headers(self) -> dict[str, str]:
+        """All headers with lower-case names; those that are there several times in one text. Source: RFC 9110 §5.3."""
+        found = self._event.get("multiValueHeaders") or {name: [value] for name, value in self.headers.items()}
+        return {name.lower(): ", ".join(values) for name, values in found.items()}
+
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
 
@@ -119,13 +128,19 @@ class Request:
         body = self._event.get("body") or ""
         return base64.b64decode(body) if self._event.get("isBase64Encoded") else body.encode()
 
-    @cached_property
-    def body(self) -> dict[str, Any]:
-        """The JSON body, checked against the route's schema."""
+    @property
+    def limited_body(self) -> bytes:
+        """The body as it came. Raises PayloadTooLarge for more than the route takes."""
         if len(self.raw_body) > self.route.body_limit:
             raise PayloadTooLarge(
                 f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}", limit_bytes=self.route.body_limit
             )
+        return self.raw_body
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON body, checked against the route's schema."""
+        _ = self.limited_body
         media_type = (self.header("content-type") or "application/json").partition(";")[0].strip().lower()
         if media_type not in self.route.takes:
             raise ValidationError({"body": [f"Content-Type must be {' or '.join(self.route.takes)}, not {media_type}"]})
@@ -221,12 +236,24 @@ class Routes:
     def delete(self, pattern: str, **rule: Any) -> Callable[[View], View]:
         return self._declare("DELETE", pattern, **rule)
 
+    def any(self, pattern: str, **rule: Any) -> Callable[[View], View]:
+        """Every method, for a view that decides by itself what to do with each."""
+
+        def declare(view: View) -> View:
+            for method in (*METHODS, "HEAD", "OPTIONS"):
+                self._declare(method, pattern, **rule)(view)
+            return view
+
+        return declare
+
 
 class Api(Chalice):
     """The Chalice app, with our own matching of paths in front of it and the envelope around it."""
 
     def __init__(self, app_name: str) -> None:
         super().__init__(app_name=app_name)
+        # Which answers are binary is for the view to say, and not for the request's Accept header.
+        self.api.binary_types = []
         self.declared: dict[str, dict[str, Route]] = {}
         self._matcher = PathMatcher()
 
@@ -305,7 +332,7 @@ def _admit(request: Request) -> None:
         caller = request.identify()
         if caller is None:
             raise Unauthenticated()
-        _count(request, caller)
+        count_caller(request, caller)
         _permit(route, caller)
     if route.query:
         _ = request.query
@@ -313,7 +340,7 @@ def _admit(request: Request) -> None:
         _ = request.body
 
 
-def _count(request: Request, caller: Caller) -> None:
+def count_caller(request: Request, caller: Caller) -> None:
     """A person's requests count in their route's group; a plugin's in its own, so that whatever it does, it slows nobody else."""
     if not accounts.counts.are_on():
         return
@@ -357,9 +384,18 @@ def _permit(route: Route, caller: Caller) -> None:
         caller.require(route.permission)
 
 
+class _BinaryResponse(Response):
+    """Bytes, which reach API Gateway as base64. It decodes them for every client, because the API's binary media types are ``*/*``."""
+
+    def to_dict(self, binary_types: Any = None) -> dict[str, Any]:
+        return {**super().to_dict(binary_types), "isBase64Encoded": True}
+
+
 def response(reply: Reply, request_id: str) -> Response:
     """The documented envelope around a view's reply."""
     headers: dict[str, str | list[str]] = {"X-Request-Id": request_id, "Cache-Control": "no-store", **reply.headers}
+    if reply.content is not None:
+        return _BinaryResponse(base64.b64encode(reply.content).decode(), headers=headers, status_code=reply.status)
     if reply.text is not None:
         headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         return Response(reply.text, headers=headers, status_code=reply.status)
@@ -426,6 +462,8 @@ def _converted(text: str, schema: validation.Schema) -> Any:
     kind = schema.get("type")
     if kind == "integer" and _WHOLE_NUMBER.fullmatch(text):
         return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
     if kind == "boolean" and text.lower() in _TRUE + _FALSE:
         return text.lower() in _TRUE
     return text

@@ -91,9 +91,17 @@ def dismiss(request: Request, id: str) -> Reply:
     return Reply(message="Dismissed")
 
 
-@routes.post("/notifications/{id}/actions/{n}", scope="notifications", aws_calls=2)
+@routes.post("/notifications/{id}/actions/{n}", scope="notifications", aws_calls=6)
 def act(request: Request, id: str, n: str) -> Reply:
-    """``{url}``, null for a button that only closes; ``n`` counts from 0. 404 NOTIFICATION_NOT_FOUND, NOTIFICATION_ACTION_NOT_FOUND;
-    409 NOTIFICATION_ACTION_UNAVAILABLE for a plugin's function."""
+    """Press a button; ``n`` counts from 0. ``{url, message}``: where to go and what the plugin says, both may be null. A function of the
+    plugin runs once for each person and notification.
+
+    404 NOTIFICATION_NOT_FOUND, NOTIFICATION_ACTION_NOT_FOUND; 409 NOTIFICATION_ALREADY_ACTED, NOTIFICATION_ACTION_UNAVAILABLE where nothing
+    is there (any more) to run; 502 NOTIFICATION_ACTION_FAILED with what the plugin threw, 502 PLUGIN_CRASHED.
+    """
     position = int(n) if n.isascii() and n.isdigit() and len(n) < 4 else -1
-    return Reply({"url": messaging.act(request.caller, id, position)})
+    # Every open page asks for its notifications; few press a button, which is what needs running plugins.
+    from chalicelib.runtime import actions
+
+    pressed = actions.press(request.caller, id, position)
+    return Reply({"url": pressed.url, "message": pressed.message}, message=pressed.message)

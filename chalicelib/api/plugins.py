@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from chalicelib import events, plugins
+from chalicelib import events, plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
 from chalicelib.api.parameters import moment
 from chalicelib.api.views import plugins as views
@@ -30,7 +30,7 @@ _LIST = {
     "order": {"enum": ["asc", "desc"], "default": "asc"},
     "with_update": {"type": "boolean"},
 }
-_INCLUDED = ("settings", "dependencies", "permissions", "changelog", "events")
+_INCLUDED = ("settings", "dependencies", "permissions", "changelog", "events", "failures")
 _LATEST_EVENTS = 20
 _SETTINGS = {
     "type": "object",
@@ -83,6 +83,9 @@ def details(request: Request, slug: str) -> Reply:
     if "events" in included:
         request.caller.require("plugins.events")
         answer["events"] = [views.event(one) for one in islice(_log(slug), _LATEST_EVENTS)]
+    if "failures" in included:
+        request.caller.require("plugins.events")
+        answer["failures"] = [vars(one) for one in runtime.dead_letters.history(slug, limit=_LATEST_EVENTS)[0]]
     return Reply(answer)
 
 

@@ -17,11 +17,20 @@ _PLACE: dict[str, Any] = {
     "aggregate": {"type": "string", "minLength": 1, "maxLength": 500},
     "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53},
 }
-_ATTEMPT = {"type": "object", "properties": _PLACE, "required": ["aggregate", "sequence"], "additionalProperties": False}
+_HAS_DELIVERED: dict[str, Any] = {
+    "has_delivered": {"type": "boolean", "description": "The plugin has taken other events since it last reported"}
+}
+_ATTEMPT = {
+    "type": "object",
+    "properties": {**_PLACE, **_HAS_DELIVERED, "unreported": {"type": "object", "description": "The failure of the attempt before"}},
+    "required": ["aggregate", "sequence"],
+    "additionalProperties": False,
+}
 _FAILURE = {
     "type": "object",
     "properties": {
         **_PLACE,
+        **_HAS_DELIVERED,
         "attempt": {"type": "integer", "minimum": 1},
         "error": {"type": "object"},
         "receipt_handles": {"type": "array", "items": {"type": "string"}, "maxItems": 10},
@@ -47,20 +56,43 @@ def itself(request: Request) -> Reply:
     return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
-@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=5)
+@routes.delete("/runtime/schedules/{name}", plugin_only=True, aws_calls=2)
+def cancel_schedule(request: Request, name: str) -> Reply:
+    """What ``clearInterval`` asks for. It is made again with the plugin's next activation. One that is not there is no error."""
+    runtime.schedules.delete_one(request.caller.id, name)
+    return Reply(None)
+
+
+# Most of both budgets is for the event that is one too many: the plugin is set aside.
+@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=40)
 def begin_attempt(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
-    body = request.body
-    verdict = runtime.deliveries.begin_attempt(request.caller.id, _number(event_id), body["aggregate"], body["sequence"])
-    return Reply({"verdict": verdict})
+    body, slug = request.body, request.caller.id
+    verdict = runtime.deliveries.begin_attempt(
+        slug,
+        _number(event_id),
+        body["aggregate"],
+        body["sequence"],
+        unreported=body.get("unreported"),
+        has_delivered=body.get("has_delivered", False),
+    )
+    return _verdict(slug, verdict)
 
 
-@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, aws_calls=15)
+@routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, aws_calls=2)
+def report_delivery(request: Request, event_id: str) -> Reply:
+    """The plugin took an event whose message asked for this report: its failures so far were not one after another."""
+    _number(event_id)
+    runtime.circuit.note_delivery(request.caller.id)
+    return Reply()
+
+
+@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, aws_calls=40)
 def report_failure(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
-    body = request.body
+    body, slug = request.body, request.caller.id
     verdict = runtime.deliveries.report_failure(
-        request.caller.id,
+        slug,
         _number(event_id),
         body["aggregate"],
         body["sequence"],
@@ -68,22 +100,35 @@ def report_failure(request: Request, event_id: str) -> Reply:
         begun=body["attempt"] > 1,
         error=body["error"],
         receipt_handles=body.get("receipt_handles", []),
+        has_delivered=body.get("has_delivered", False),
     )
-    return Reply({"verdict": verdict})
+    return _verdict(slug, verdict)
 
 
-@routes.get("/admin/plugins/{slug}/events/dead-letters", permission="plugins.events", aws_calls=3)
+@routes.get(
+    "/admin/plugins/{slug}/events/dead-letters",
+    permission="plugins.events",
+    query={
+        "history": {"type": "boolean", "default": False, "description": "Each time that an event died, also of those replayed since"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "cursor": {"type": "string", "maxLength": 500},
+    },
+    aws_calls=3,
+)
 def dead_letters(request: Request, slug: str) -> Reply:
-    """Events that the plugin could not take, newest first. 404 PLUGIN_NOT_FOUND."""
+    """Events that the plugin could not take, newest first. ``meta.next_cursor`` leads on. 404 PLUGIN_NOT_FOUND."""
     plugins.get(slug)
-    return Reply([vars(letter) for letter in runtime.deliveries.dead_letters(slug)])
+    query = request.query
+    ask = runtime.dead_letters.history if query["history"] else runtime.dead_letters.of
+    letters, cursor = ask(slug, limit=query["limit"], cursor=query["cursor"])
+    return Reply([vars(letter) for letter in letters], meta={"next_cursor": cursor})
 
 
 @routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=100)
 def replay(request: Request, slug: str) -> Reply:
     """One dead letter, or all of them, is delivered again. 404 PLUGIN_NOT_FOUND, DEAD_LETTER_NOT_FOUND."""
     plugins.get(slug)
-    count = runtime.deliveries.replay(slug, request.body.get("event_id"))
+    count = runtime.replaying.replay_letters(slug, request.body.get("event_id"))
     return Reply({"replayed": count}, message=f"{count} event{'s' if count != 1 else ''} will be delivered again")
 
 
@@ -123,6 +168,12 @@ def logs(request: Request, slug: str) -> Reply:
     hidden = runtime.logs.Redaction(plugins.secret_values(plugin))
     lines, cursor = runtime.logs.read(slug, wanted, hidden=hidden, cursor=query["cursor"], limit=query["limit"])
     return Reply(lines, meta={"next_cursor": cursor})
+
+
+def _verdict(slug: str, verdict: str) -> Reply:
+    if verdict == runtime.deliveries.DEAD_LETTER:
+        plugins.set_aside_failing(slug)
+    return Reply({"verdict": verdict})
 
 
 def _moment(field: str, text: str | None) -> datetime | None:

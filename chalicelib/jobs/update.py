@@ -77,6 +77,7 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *
         "activate": plugin.status != "inactive",
         "was_active": plugin.is_active,
         "error": plugin.error,
+        "error_reason": plugin.error_reason,
         "backup": backup,
         "migrations": [one.number for one in runtime.migrations.applied(plugin.slug)],
         "dependencies": needed,
@@ -158,7 +159,8 @@ def take_back(job: Job) -> None:
     reason = f"the job {job.id} was rolled back"
     plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=False, reason=reason)
     if job.request["activate"] and not job.request["was_active"]:
-        plugins.fall_back(job.slug, job.request["error"] or "It failed before this update", job.actor)
+        message = job.request["error"] or "It failed before this update"
+        plugins.fall_back(job.slug, message, job.request["error_reason"], job.actor)
 
 
 def conclude(job: Job) -> dict[str, Any]:
@@ -169,14 +171,16 @@ def conclude(job: Job) -> dict[str, Any]:
     messaging.templates.forget(job.slug, before)
     if job.request["source"] == "upload":
         artifacts.delete(job.request["upload_key"])
+    plugin = plugins.get(job.slug)
     return {
         "slug": job.slug,
         "previous_version": before,
         "current_version": job.request["version"],
+        "notes": list(plugin.manifest.notes),
         "migrations_run": job.made["migrations"]["migrations_run"],
         "backup_path": job.made["backing-up"].get("backup_path"),
         "dependencies_installed": job.made["dependencies"]["installed"],
-        "status": plugins.get(job.slug).status,
+        "status": plugin.status,
     }
 
 

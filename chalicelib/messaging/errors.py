@@ -3,10 +3,13 @@
 NotFound
 ├── NotificationNotFound          404
 ├── NotificationActionNotFound    404
+├── DialogNotFound                404
 └── EmailTemplateNotFound         404   TEMPLATE_NOT_FOUND, as the plugin API calls it
 Conflict
 ├── NotificationNotDismissible    409
-└── NotificationActionUnavailable 409
+├── NotificationActionUnavailable 409
+├── NotificationAlreadyActed      409
+└── DialogClosed                  409
 ValidationError
 └── InvalidEmailAddress           422
 ServiceUnavailable
@@ -40,7 +43,24 @@ class NotificationNotDismissible(Conflict):
 
 class NotificationActionUnavailable(Conflict):
     code = "NOTIFICATION_ACTION_UNAVAILABLE"
-    message = "This action is a function of the plugin that sent the notification, and the platform cannot run those yet; only links work"
+    message = "This button runs a function of the plugin that sent the notification, and that function is not there any more"
+
+
+class NotificationAlreadyActed(Conflict):
+    code = "NOTIFICATION_ALREADY_ACTED"
+    message = "You have pressed a button of this notification already; it works once"
+
+
+class DialogNotFound(NotFound):
+    code = "DIALOG_NOT_FOUND"
+    message = "You have no such dialog"
+
+
+class DialogClosed(Conflict):
+    """It was answered, or nobody waits for the answer any more."""
+
+    code = "DIALOG_CLOSED"
+    message = "This dialog is closed"
 
 
 class EmailTemplateNotFound(NotFound):

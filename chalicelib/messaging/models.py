@@ -4,6 +4,7 @@
     a notification to one person    INBOX#{username}  {stamp}        gsi1, while unread: UNREAD#{username}, {stamp}
     one to everyone or the admins   BROADCASTS        {stamp}
     a person's mark on such a one   MARKS#{username}  {stamp}
+    a plugin's question to a person  DIALOG#{id}      DIALOG         gsi1, while unanswered: DIALOGS#{username}, {id}
     an email that did not arrive    FEEDBACK          {stamp}        gsi1: FEEDBACK#{address}, {stamp}
     an address to send nothing to   ADDRESS#{address} SUPPRESSED
 
@@ -72,6 +73,8 @@ class NotificationRow(Row):
     sender = JSONAttribute()
     created_at = UnicodeAttribute()
     expires_at = NumberAttribute()
+    # When its reader pressed a button that runs something.
+    acted_at = NumberAttribute(null=True)
 
 
 class MarkRow(Row):
@@ -81,6 +84,41 @@ class MarkRow(Row):
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     is_dismissed = BooleanAttribute(default=False)
+    acted_at = NumberAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
+class OfPerson(GlobalSecondaryIndex["DialogRow"]):
+    """Only what waits for an answer is in it: closing a dialog takes its key away."""
+
+    class Meta(TableMeta):
+        index_name = "gsi1"
+        projection = AllProjection()
+
+    gsi1pk = UnicodeAttribute(hash_key=True)
+    gsi1sk = UnicodeAttribute(range_key=True)
+
+
+class DialogRow(Row):
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    of_person = OfPerson()
+    gsi1pk = UnicodeAttribute(null=True)
+    gsi1sk = UnicodeAttribute(null=True)
+    username = UnicodeAttribute()
+    title = UnicodeAttribute()
+    message = UnicodeAttribute()
+    type = UnicodeAttribute()
+    buttons = JSONAttribute()
+    sender = JSONAttribute()
+    status = UnicodeAttribute()
+    value = JSONAttribute(null=True)
+    created_at = UnicodeAttribute()
+    # In ms since 1970: until then the plugin waits. DynamoDB's own expiry is later, and in seconds.
+    closes_at_ms = NumberAttribute()
     expires_at = NumberAttribute()
 
 
@@ -188,6 +226,11 @@ def marks_of(username: str) -> dict[str, MarkRow]:
     return {row.sk: row for row in MarkRow.query(f"MARKS#{username}", consistent_read=True)}
 
 
+def dialogs_of(username: str) -> Iterator[DialogRow]:
+    """Those that wait for a person's answer, oldest first. Key condition: gsi1pk = DIALOGS#{username}."""
+    return iter(DialogRow.of_person.query(f"DIALOGS#{username}"))
+
+
 def feedback_row(stamp: str, address: str, **attributes: Any) -> FeedbackRow:
     return FeedbackRow(_FEEDBACK, stamp, gsi1pk=f"{_FEEDBACK}#{address}", gsi1sk=stamp, address=address, **attributes)
 
@@ -212,7 +255,8 @@ def feedback(address: str | None, before: str | None, at_most: int) -> list[Feed
 
 
 def delete_all_of(username: str) -> None:
-    """Remove a person's inbox and marks, 25 with each call."""
+    """Remove a person's inbox, marks and unanswered dialogs, 25 with each call."""
+    dialogs = [(row.pk, row.sk) for row in dialogs_of(username)]
     inbox = NotificationRow.query(f"INBOX#{username}", attributes_to_get=["sk"], consistent_read=True)
     marks = MarkRow.query(f"MARKS#{username}", attributes_to_get=["sk"], consistent_read=True)
     with MarkRow.batch_write() as batch:
@@ -221,3 +265,5 @@ def delete_all_of(username: str) -> None:
             batch.delete(MarkRow(f"INBOX#{username}", sk))
         for sk in [row.sk for row in marks]:
             batch.delete(MarkRow(f"MARKS#{username}", sk))
+        for pk, sk in dialogs:
+            batch.delete(MarkRow(pk, sk))

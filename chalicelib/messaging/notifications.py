@@ -20,7 +20,7 @@ from chalicelib.events import unit_of_work
 from chalicelib.messaging import models
 from chalicelib.messaging.errors import (
     NotificationActionNotFound,
-    NotificationActionUnavailable,
+    NotificationAlreadyActed,
     NotificationNotDismissible,
     NotificationNotFound,
 )
@@ -148,21 +148,50 @@ def dismiss(caller: Caller, notification_id: str) -> None:
         raise
 
 
-def act(caller: Caller, notification_id: str, position: int) -> str | None:
-    """Press a button, counted from 0. The link to go to, or None for a button that only closes.
+def button(caller: Caller, notification_id: str, position: int) -> tuple[Notification, Action]:
+    """The button that the caller sees at that place, counted from 0, and its notification. One call.
 
-    Raises: NotificationNotFound, NotificationActionNotFound, NotificationActionUnavailable.
+    Raises: NotificationNotFound, NotificationActionNotFound.
     """
     row = _visible(caller, _row_of(caller, notification_id))
     if row is None:
         raise NotificationNotFound(notification_id)
-    actions = _notification(row, read=False).actions
-    if not 0 <= position < len(actions):
-        raise NotificationActionNotFound(position, len(actions))
-    action = actions[position]
-    if action.url is None and action.handler is not None:
-        raise NotificationActionUnavailable()
-    return action.url
+    notification = _notification(row, read=False)
+    if not 0 <= position < len(notification.actions):
+        raise NotificationActionNotFound(position, len(notification.actions))
+    return notification, notification.actions[position]
+
+
+def claim_action(caller: Caller, notification_id: str) -> None:
+    """The caller's one press of a button that runs something. Of two presses at once, one is refused.
+
+    Raises: NotificationAlreadyActed, NotificationNotFound.
+    """
+    row = _row_of(caller, notification_id)
+    acted_at = int(clock.timestamp())
+    if _is_broadcast(notification_id):
+        _mark(caller, row, notification_id, models.is_living(), is_dismissed=None, acted_at=acted_at)
+        return
+    try:
+        row.update([NotificationRow.acted_at.set(acted_at)], condition=models.is_living() & NotificationRow.acted_at.does_not_exist())
+    except UpdateError as error:
+        if condition_failed(error):
+            raise (NotificationAlreadyActed() if models.find(row) else NotificationNotFound(notification_id)) from error
+        raise
+
+
+def release_action(caller: Caller, notification_id: str) -> None:
+    """What was pressed did not work: the caller may press again."""
+    row = _row_of(caller, notification_id)
+    if _is_broadcast(notification_id):
+        models.mark_row(caller.id, row.sk).update([models.MarkRow.acted_at.remove()], condition=models.MarkRow.pk.exists())
+        return
+    try:
+        row.update([NotificationRow.acted_at.remove()], condition=models.is_living())
+    except UpdateError as error:
+        # It expired, or was dismissed, meanwhile.
+        if not condition_failed(error):
+            raise
 
 
 def forget_user(username: str) -> None:
@@ -170,17 +199,32 @@ def forget_user(username: str) -> None:
     models.delete_all_of(username)
 
 
-def _mark(caller: Caller, row: NotificationRow, notification_id: str, condition: Condition, *, is_dismissed: bool | None) -> None:
-    """The caller's mark on a broadcast, if that is there; ``is_dismissed`` None leaves that as it is."""
+def _mark(
+    caller: Caller,
+    row: NotificationRow,
+    notification_id: str,
+    condition: Condition,
+    *,
+    is_dismissed: bool | None,
+    acted_at: int | None = None,
+) -> None:
+    """The caller's mark on a broadcast, if that is there; what is None stays as it is.
+
+    Raises NotificationAlreadyActed when ``acted_at`` is there already.
+    """
     expires_at = int((clock.now() + lifetime(persistent=True, timeout_ms=0, is_broadcast=True)).timestamp())
     changes = [models.MarkRow.expires_at.set(expires_at)]
     if is_dismissed is not None:
         changes.append(models.MarkRow.is_dismissed.set(is_dismissed))
+    once = None
+    if acted_at is not None:
+        changes.append(models.MarkRow.acted_at.set(acted_at))
+        once = models.MarkRow.acted_at.does_not_exist()
     refused = NotificationNotFound(notification_id)
     try:
         with unit_of_work() as work:
             work.check(row, condition & NotificationRow.audience.is_in(*_audiences(caller)), otherwise=refused)
-            work.update(models.mark_row(caller.id, row.sk), list(changes))
+            work.update(models.mark_row(caller.id, row.sk), list(changes), once, otherwise=NotificationAlreadyActed() if acted_at else None)
     except NotificationNotFound as error:
         raise (_why_not(caller, row, notification_id) if is_dismissed else refused) from error
 

@@ -4,11 +4,14 @@ Promises
     A package is refused, with the reason and before anything is made, unless it is what it claims to be.
     An installed plugin's status, its settings and the events about them change together or not at all.
     A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
+    A plugin that takes no event any more is set aside, once, with its events kept (``circuit``).
     One operation at a time works on a plugin (``locks``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
 from chalicelib.plugins import locks, updates
+from chalicelib.plugins.circuit import set_aside_failing
+from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
@@ -110,8 +113,10 @@ __all__ = [
     "resolve",
     "restore_settings",
     "save",
+    "scopes_of",
     "secret_keys",
     "secret_values",
+    "set_aside_failing",
     "shown_settings",
     "status_of",
     "stored_settings",

@@ -30,7 +30,9 @@ EVENT_ALIASES = {
 LIFECYCLE = ("onLoad", "onUnload")
 
 # Words for scopes that are in use; an empty one says that what it asks for needs no scope.
-_SCOPE_WORDS = {
+SCOPE_WORDS = {
+    **{f"{thing}{sign}{verb}": scope for scope in SCOPES if ":" in scope for verb, thing in [scope.split(":")] for sign in ":._"},
+    **{f"{verb}{sign}{thing}": scope for scope in SCOPES if ":" in scope for verb, thing in [scope.split(":")] for sign in "._"},
     "database": "storage",
     "db": "storage",
     "data": "storage",
@@ -88,18 +90,8 @@ def scopes(document: Document) -> frozenset[str]:
 
 def scope_of(word: str) -> str | None:
     """The scope that is meant; empty where none is needed, None where nobody knows. ``sessions:read`` is ``read:sessions``."""
-    if word in SCOPES:
-        return word
     plain = word.strip().lower().replace("-", "_")
-    if plain in _SCOPE_WORDS or plain in SCOPES:
-        return _SCOPE_WORDS.get(plain, plain)
-    parts = re.split(r"[:._/]", plain)
-    if len(parts) == 2:
-        for verb, thing in (parts, reversed(parts)):
-            scope = f"{verb}:{thing}" if thing.endswith("s") else f"{verb}:{thing}s"
-            if scope in SCOPES:
-                return scope
-    return None
+    return plain if plain in SCOPES else SCOPE_WORDS.get(plain)
 
 
 def events(document: Document) -> dict[str, str | None]:
@@ -150,7 +142,12 @@ def faults_of_permissions(document: Document) -> Faults:
     if not unknown:
         return {}
     known = ", ".join(sorted(SCOPES))
-    return {"permissions": [f"Unknown scope '{word}'; known are: {known}" for word in unknown]}
+    return {"permissions": [f"Unknown scope '{word}'{_nearest(word)}; known are: {known}" for word in unknown]}
+
+
+def _nearest(word: Any) -> str:
+    near = difflib.get_close_matches(str(word), SCOPES, n=1, cutoff=0.7)
+    return f", did you mean '{near[0]}'?" if near else ""
 
 
 def faults_of_events(document: Document) -> Faults:

@@ -13,7 +13,7 @@ from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.events import Actor, retried, unit_of_work
 from chalicelib.plugins import dependencies, limits, locks, registry, settings
 from chalicelib.plugins.manifest import Manifest
-from chalicelib.plugins.registry import InstalledPlugin
+from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, FailureReason, InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
 
@@ -34,7 +34,8 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
         try:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
-            _mark_failed(slug, error.message, by.actor)
+            _mark_failed(slug, f"Failed to start: {error.details.get('message') or error.message}", by.actor)
+            error.details["reason"] = FAILED_TO_START
             raise
 
 
@@ -45,7 +46,7 @@ def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
         return _start(plugin, actor)
     except Exception:
         if runtime.active.find(plugin.slug) is None:
-            _stop(plugin.slug)
+            stop(plugin.slug)
         raise
 
 
@@ -73,10 +74,10 @@ def hold(slug: str) -> None:
     _unload(slug)
 
 
-def fall_back(slug: str, message: str, actor: Actor) -> None:
+def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Actor) -> None:
     """Out of service, as it was before somebody tried to mend it; what waits in its queue stays there."""
-    _stop(slug)
-    _mark_failed(slug, message, actor, although_active=True)
+    stop(slug)
+    _mark_failed(slug, message, actor, reason=reason or FAILED_TO_START, although_active=True)
 
 
 @retried
@@ -92,6 +93,7 @@ def _mark_updated(
         row = registry.save(work, plugin)
         if active is not None:
             runtime.active.put(work, replace(active, settings_version=plugin.settings_version))
+            runtime.circuit.settle_with(work, slug)
         told = {"plugin": plugin.summary(), "previous_version": before.version, **({"reason": reason} if reason else {})}
         work.emit("plugin.updated", row, told)
     return plugin
@@ -129,12 +131,16 @@ def _start(plugin: InstalledPlugin, actor: Actor, conclude: Callable[[ActivePlug
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
     """Stop a plugin: no event, command, schedule or call of its token comes through any more.
 
+    One that was set aside can be deactivated too, and then loses what waits for it.
+
     Raises: PluginNotFound, PluginBusy, PluginNotActive, PluginIsCore, HasDependents (with the active ones that need it).
     """
     registry.get(slug)
     with locks.held(slug, "deactivate"):
         plugin = registry.get(slug)
-        plugin.must_be_active()
+        is_set_aside = plugin.status == "error" and runtime.active.with_queue(slug) is not None
+        if not is_set_aside:
+            plugin.must_be_active()
         plugin.must_not_be_core()
         dependencies.refuse_while_needed(slug, [one for one in registry.all_installed() if one.is_active])
         return switch_off(slug, by.actor)
@@ -145,14 +151,14 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     if runtime.active.find(slug) is not None:
         _unload(slug)
     # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
-    _stop(slug)
+    stop(slug)
     inactive = _mark_inactive(slug, actor)
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
 
 
-def _stop(slug: str) -> None:
+def stop(slug: str) -> None:
     """No call of its token, no event and no schedule comes through from here on. May be done twice."""
     accounts.revoke_plugin_token(slug)
     runtime.provisioning.switch_deliveries(slug, on=False)
@@ -162,7 +168,11 @@ def _stop(slug: str) -> None:
 def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, Any]:
     """What the manifest declares, with what the code registered: where both name a thing, the code's word holds."""
     contributes = plugin.manifest.contributes
-    tasks = [{"name": one["name"], "expression": one["schedule"]} for one in contributes.get("scheduled_tasks", [])]
+    tasks = [
+        {"name": one["name"], "expression": one["schedule"], **({"timezone": one["timezone"]} if one.get("timezone") else {})}
+        for one in contributes.get("scheduled_tasks", [])
+    ]
+    theme = answered.get("theme")
     return {
         "hooks": answered.get("hooks") or [],
         "permissions": contributes.get("permissions", []),
@@ -173,6 +183,7 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "schedules": _by("name", tasks, answered.get("schedules")),
         # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
         "endpoints": answered.get("endpoints") or [],
+        **({"theme": {"name": plugin.name, **theme}} if theme else {}),
     }
 
 
@@ -187,6 +198,7 @@ def _mark_active(slug: str, active: ActivePlugin, actor: Actor) -> InstalledPlug
         row = registry.save(work, plugin)
         # Settings that were changed while it loaded are the ones that its next call shall have.
         runtime.active.put(work, replace(active, settings_version=plugin.settings_version))
+        runtime.circuit.settle_with(work, slug)
         work.emit("plugin.activated", row, {"plugin": plugin.summary()})
     return plugin
 
@@ -198,22 +210,25 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
-        if before.status == "active":
+        runtime.circuit.settle_with(work, slug)
+        if before.status == "active" or before.error_reason == FAILED_TO_STAY_UP:
             work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
     return plugin
 
 
 @retried
-def _mark_failed(slug: str, message: str, actor: Actor, *, although_active: bool = False) -> None:
+def _mark_failed(slug: str, message: str, actor: Actor, *, reason: FailureReason = FAILED_TO_START, although_active: bool = False) -> None:
     before = registry.get(slug)
     if before.is_active and not although_active:
         # Another attempt was faster, and better.
         return
-    plugin = before.failed(message, clock.now())
+    plugin = before.failed(message, reason, clock.now())
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
-        runtime.active.remove(work, slug)
-        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": message})
+        # Its events are kept for the attempt that succeeds.
+        if runtime.active.with_queue(slug) is not None:
+            runtime.active.set_aside(work, slug)
+        work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": message, "reason": reason})
 
 
 def _unload(slug: str) -> None:

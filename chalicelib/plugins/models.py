@@ -23,6 +23,7 @@ class PluginRow(EventSourced, Row):
     version = UnicodeAttribute()
     status = UnicodeAttribute()
     error = UnicodeAttribute(null=True)
+    error_reason = UnicodeAttribute(null=True)
     # JSON text, at most 300 KB (manifest.LARGEST_BYTES): a few KB in practice, so a page of 1 MB holds hundreds.
     manifest = UnicodeAttribute()
     package_sha256 = UnicodeAttribute()

@@ -41,6 +41,8 @@ SHIMS = {
     "nodejs": ("streamspace_shim.js", "exports.handler = require('streamspace/runtime').createHandler(__dirname);\n"),
     "python": ("streamspace_shim.py", "from streamspace.runtime import create_handler\nhandler = create_handler(__file__)\n"),
 }
+# What runs for a theme that is only data.
+_THEME_MAIN = b"module.exports = { theme: require('./theme.json') };\n"
 # What macOS and Windows leave in every folder is nobody's code.
 _DEBRIS = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -72,7 +74,7 @@ def read(archive: bytes) -> Package:
         taken[_folded(path)] = path
         files[path] = content
     manifest = _manifest_of(files)
-    if manifest.main not in files:
+    if manifest.main not in files and not _is_theme_without_code(manifest, files):
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
     if manifest.requires_license:
@@ -93,6 +95,8 @@ def code_bundle(package: Package) -> bytes:
     if any(_folded(path) == shim for path in package.files):
         raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
     files = {**package.files, shim: source.encode()}
+    if _is_theme_without_code(package.manifest, package.files):
+        files[package.manifest.main] = _THEME_MAIN
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
         for path in sorted(files):
@@ -250,6 +254,11 @@ def _clash(path: str, existing: str) -> str:
 
 
 # ── The manifest ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _is_theme_without_code(manifest: Manifest, files: dict[str, bytes]) -> bool:
+    """A theme may be a ``theme.json`` beside the manifest, and no more."""
+    return manifest.type == "theme" and manifest.main == "index.js" and manifest.main not in files and "theme.json" in files
 
 
 def _manifest_of(files: dict[str, bytes]) -> Manifest:

@@ -17,6 +17,9 @@ from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.models import INSTALLED, PluginRow
 
 Status = Literal["active", "inactive", "error"]
+FailureReason = Literal["failed_to_start", "failed_to_stay_up"]
+FAILED_TO_START: FailureReason = "failed_to_start"
+FAILED_TO_STAY_UP: FailureReason = "failed_to_stay_up"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class InstalledPlugin:
     package_sha256: str
     installed_at: datetime
     error: str | None = None
+    error_reason: FailureReason | None = None
     settings_version: int = 1
     activated_at: datetime | None = None
     deactivated_at: datetime | None = None
@@ -58,14 +62,14 @@ class InstalledPlugin:
         return {"slug": self.slug, "name": self.name, "version": self.version}
 
     def activated(self, at: datetime) -> InstalledPlugin:
-        return replace(self, status="active", error=None, activated_at=at)
+        return replace(self, status="active", error=None, error_reason=None, activated_at=at)
 
     def deactivated(self, at: datetime) -> InstalledPlugin:
-        return replace(self, status="inactive", error=None, deactivated_at=at)
+        return replace(self, status="inactive", error=None, error_reason=None, deactivated_at=at)
 
-    def failed(self, message: str, at: datetime) -> InstalledPlugin:
+    def failed(self, message: str, reason: FailureReason, at: datetime) -> InstalledPlugin:
         """Out of service by its own fault. ``message`` is shown to administrators."""
-        return replace(self, status="error", error=message, deactivated_at=at)
+        return replace(self, status="error", error=message, error_reason=reason, deactivated_at=at)
 
     def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
         """The same plugin in another version. Its settings may have other defaults now, so their version grows."""
@@ -173,6 +177,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         version=plugin.version,
         status=plugin.status,
         error=plugin.error,
+        error_reason=plugin.error_reason,
         manifest=json.dumps(plugin.manifest.raw, ensure_ascii=False, separators=(",", ":")),
         package_sha256=plugin.package_sha256,
         settings_version=plugin.settings_version,
@@ -193,6 +198,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         version=row.version,
         status=row.status,  # type: ignore[arg-type]
         error=row.error,
+        error_reason=row.error_reason,  # type: ignore[arg-type]
         manifest=_manifest_of(row.manifest),
         package_sha256=row.package_sha256,
         settings_version=int(row.settings_version),

@@ -25,6 +25,7 @@ from chalicelib.plugins.models import SettingsRow, settings_key
 from chalicelib.plugins.registry import InstalledPlugin
 
 LARGEST_BYTES = 300 * 1024
+_LONG_ENOUGH_TO_BE_A_SECRET = 8
 # Stands for a secret that is set, where rules only ask whether there is a value.
 _SET = "********"
 
@@ -96,8 +97,12 @@ def current(slug: str) -> tuple[dict[str, Any], int]:
 def current_of(plugin: InstalledPlugin) -> dict[str, Any]:
     """As :func:`current`, of a plugin that was read already: its ``settings_version`` is theirs. Costs one GetItem, and KMS's."""
     stored = _read(plugin.slug)
-    known = {field["key"] for field in plugin.manifest.settings["fields"]}
-    opened = {key: secrets.opened(text, plugin=plugin.slug, setting=key) for key, text in stored.secret.items() if key in known}
+    known = {field["key"]: field for field in plugin.manifest.settings["fields"]}
+    opened = {
+        key: _secret_value(known[key], secrets.opened(text, plugin=plugin.slug, setting=key))
+        for key, text in stored.secret.items()
+        if key in known
+    }
     return {**defaults(plugin.manifest), **{key: value for key, value in stored.plain.items() if key in known}, **opened}
 
 
@@ -110,7 +115,7 @@ def secret_values(plugin: InstalledPlugin) -> list[str]:
     """The present secrets in clear, to be kept out of what is shown. Costs as :func:`current_of`; nothing for a plugin without secrets."""
     keys = secret_keys(plugin)
     values = current_of(plugin) if keys else {}
-    return [str(values[key]) for key in keys if values.get(key)]
+    return [text for key in keys for text in _texts_of(values.get(key))]
 
 
 def forget_settings(slug: str) -> None:
@@ -195,8 +200,16 @@ def _with(stored: _Stored, slug: str, changes: Mapping[str, Any], known: Mapping
         if not fields.is_secret(known[key]):
             plain[key] = value
         elif value:
-            secret[key] = secrets.sealed(value, plugin=slug, setting=key)
+            secret[key] = secrets.sealed(_secret_text(value), plugin=slug, setting=key)
     return _Stored(plain, secret)
+
+
+def _texts_of(value: Any) -> list[str]:
+    """Of an object or list with secrets in it: the longer texts, since a short one may be in anything."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [text for one in inner for text in _texts_of(one) if len(text) >= _LONG_ENOUGH_TO_BE_A_SECRET]
+    return [str(value)] if value else []
 
 
 def _secret_text(value: Any) -> str:

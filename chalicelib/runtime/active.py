@@ -1,7 +1,9 @@
 """The active plugins: what each registered, and where its events go. One item each, under one key, so that one Query finds them all.
 
-Promise: the item is written in the very transaction that makes its plugin active, and removed in the one that makes it inactive. So
-nobody ever sees a command of an inactive plugin, and no event that is committed after the activation passes it by.
+Promises
+    The item is written in the very transaction that makes its plugin active, and removed in the one that makes it inactive. So nobody
+    ever sees a command of an inactive plugin, and no event that is committed after the activation passes it by.
+    A plugin that was set aside for its failures keeps its item, which only the dispatcher sees: its queue goes on filling.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.update import Action
 
+from chalicelib.core import clock
 from chalicelib.core.tables import condition_failed
 from chalicelib.events import Subscriber, UnitOfWork
 from chalicelib.runtime.errors import CommandAlreadyRegistered, CommandNotFound, PluginHeld
@@ -29,6 +33,8 @@ class ActivePlugin:
     queue_url: str
     settings_version: int
     registered: dict[str, Any] = field(default_factory=dict)
+    is_set_aside: bool = False
+    reports_deliveries: bool = False
     # It is being updated: its events wait, and its commands are refused.
     is_held: bool = False
 
@@ -38,34 +44,76 @@ class ActivePlugin:
 
 
 def put(work: UnitOfWork, plugin: ActivePlugin) -> None:
-    """Make it known, in the transaction that makes it active."""
+    """Make it known, in the transaction that makes it active. Its failures so far are forgiven."""
     body = json.dumps({"queue_url": plugin.queue_url, "registered": plugin.registered})
-    work.save(RuntimeRow(_ACTIVE, plugin.slug, body=body, settings_version=plugin.settings_version))
+    now_ms = int(clock.timestamp() * 1000)
+    work.save(RuntimeRow(_ACTIVE, plugin.slug, body=body, settings_version=plugin.settings_version, delivered_at_ms=now_ms))
 
 
 def remove(work: UnitOfWork, slug: str) -> None:
     work.delete(RuntimeRow(_ACTIVE, slug))
 
 
+def set_aside(work: UnitOfWork, slug: str) -> None:
+    """Hide it from all but the dispatcher, in the transaction that takes it out of service."""
+    changes = [RuntimeRow.is_set_aside.set(True), RuntimeRow.reports_deliveries.set(True)]
+    work.update(RuntimeRow(_ACTIVE, slug), list(changes), RuntimeRow.pk.exists())
+
+
 def hold(slug: str) -> None:
     """Keep everybody from calling it until it is put anew; its queue goes on receiving. One that is not active is left alone."""
+    _change(slug, RuntimeRow.is_held.set(True))
+
+
+def everyone() -> list[ActivePlugin]:
+    """All active plugins, by slug. Key condition: pk = ACTIVE; one Query for each megabyte."""
+    return [plugin for plugin in _all_with_queues() if not plugin.is_set_aside]
+
+
+def find(slug: str) -> ActivePlugin | None:
+    """The plugin, if it is active. One GetItem."""
+    plugin = with_queue(slug)
+    return None if plugin is None or plugin.is_set_aside else plugin
+
+
+def with_queue(slug: str) -> ActivePlugin | None:
+    """The plugin, if it is active or set aside: its events go to its queue. One GetItem."""
     try:
-        RuntimeRow(_ACTIVE, slug).update(actions=[RuntimeRow.is_held.set(True)], condition=RuntimeRow.pk.exists())
+        return _plugin(RuntimeRow.get(_ACTIVE, slug, consistent_read=True))
+    except RuntimeRow.DoesNotExist:
+        return None
+
+
+def delivered_at_ms(slug: str) -> int | None:
+    """When it was activated, or last known to have taken an event; in ms since 1970. One GetItem."""
+    try:
+        return int(RuntimeRow.get(_ACTIVE, slug, consistent_read=True).delivered_at_ms or 0)
+    except RuntimeRow.DoesNotExist:
+        return None
+
+
+def note_delivery(slug: str) -> None:
+    """It has taken an event, and is not asked to report such again."""
+    now_ms = int(clock.timestamp() * 1000)
+    _change(slug, RuntimeRow.delivered_at_ms.set(now_ms), RuntimeRow.reports_deliveries.remove())
+
+
+def expect_reports(slug: str) -> None:
+    """The events that are sent to it from now on ask for a report of their delivery."""
+    _change(slug, RuntimeRow.reports_deliveries.set(True))
+
+
+def _change(slug: str, *changes: Action) -> None:
+    """Of a plugin that is not there, there is nothing to change."""
+    try:
+        RuntimeRow(_ACTIVE, slug).update(actions=list(changes), condition=RuntimeRow.pk.exists())
     except UpdateError as error:
         if not condition_failed(error):
             raise
 
 
-def everyone() -> list[ActivePlugin]:
-    """All active plugins, by slug. Key condition: pk = ACTIVE; one Query for each megabyte."""
+def _all_with_queues() -> list[ActivePlugin]:
     return [_plugin(row) for row in RuntimeRow.query(_ACTIVE, consistent_read=True)]
-
-
-def find(slug: str) -> ActivePlugin | None:
-    try:
-        return _plugin(RuntimeRow.get(_ACTIVE, slug, consistent_read=True))
-    except RuntimeRow.DoesNotExist:
-        return None
 
 
 def set_settings_version(work: UnitOfWork, slug: str, version: int) -> None:
@@ -74,8 +122,8 @@ def set_settings_version(work: UnitOfWork, slug: str, version: int) -> None:
 
 
 def subscribers() -> Iterable[Subscriber]:
-    """Each active plugin's queue, with the event types that it hooked. Their messages say which settings are current."""
-    for plugin in everyone():
+    """The queue of each plugin that is active or set aside, with the event types that it hooked. See :func:`more` for the messages."""
+    for plugin in _all_with_queues():
         yield Subscriber(
             plugin.slug,
             plugin.queue_url,
@@ -85,8 +133,10 @@ def subscribers() -> Iterable[Subscriber]:
 
 
 def more(plugin: ActivePlugin) -> tuple[tuple[str, Any], ...]:
-    """What each message to this plugin says besides the event: which settings are current, and (for the backstop queue) whose it is."""
-    return (("settings_version", plugin.settings_version), ("subscriber", plugin.slug))
+    """What each message to this plugin says besides the event: which settings are current, whose it is (for the backstop queue), and
+    whether its delivery is to be reported."""
+    said: tuple[tuple[str, Any], ...] = (("settings_version", plugin.settings_version), ("subscriber", plugin.slug))
+    return (*said, ("report_delivery", True)) if plugin.reports_deliveries else said
 
 
 def owner_of_command(name: str) -> tuple[ActivePlugin, dict[str, Any]]:
@@ -118,4 +168,12 @@ def refuse_taken_commands(slug: str, registered: dict[str, Any]) -> None:
 
 def _plugin(row: RuntimeRow) -> ActivePlugin:
     body = json.loads(row.body)
-    return ActivePlugin(row.sk, body["queue_url"], int(row.settings_version or 0), body["registered"], bool(row.is_held))
+    return ActivePlugin(
+        row.sk,
+        body["queue_url"],
+        int(row.settings_version or 0),
+        body["registered"],
+        is_set_aside=bool(row.is_set_aside),
+        reports_deliveries=bool(row.reports_deliveries),
+        is_held=bool(row.is_held),
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import PermissionDenied
-from chalicelib.runtime import active, invoking
+from chalicelib.runtime import active, failures, invoking
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import CommandFailed
 
@@ -30,16 +30,16 @@ def execute(name: str, args: Any, *, by: Caller) -> Any:
     needed = _needed(command)
     if not may_use(by, needed, plugin):
         raise PermissionDenied(f"The command '{name}' needs one of: {', '.join(needed)}", permissions=needed)
-    answer = invoking.call(
-        plugin.slug,
-        {"kind": "command", "name": name, "args": args, "caller": {"username": by.id}, "settings_version": plugin.settings_version},
+    caller = {"plugin": by.id} if by.is_plugin else {"username": by.id}
+    answer = invoking.call_for_a_request(
+        plugin.slug, {"kind": "command", "name": name, "args": args, "caller": caller, "settings_version": plugin.settings_version}
     )
     if not answer["ok"]:
         failure = answer["error"]
         raise CommandFailed(
             f"The command '{name}' of '{plugin.slug}' failed: {failure['message']}",
             plugin=plugin.slug,
-            **{key: failure[key] for key in ("name", "message", "code", "details", "location") if key in failure},
+            **failures.told(failure),
         )
     return answer.get("result")
 

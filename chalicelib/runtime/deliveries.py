@@ -1,44 +1,24 @@
-"""Events that a plugin has trouble with: counting attempts, pacing them, and setting aside what cannot be delivered.
+"""Events that a plugin has trouble with: what it shall do with each, and setting aside what cannot be delivered.
 
 Promises
-    A poison event is set aside alone, after three attempts; the ones behind it in its group are delivered, in order.
-    An attempt is counted when the plugin begins or reports it, never from SQS's receive count, which a failed message raises for the
-    whole group. A dead letter keeps the event's place in the log, so it can be delivered again at any time while the log has it.
+    A poison event is set aside alone, after three attempts (``attempts``); the ones behind it in its group are delivered, in order.
+    A plugin that takes nothing any more is noticed (``circuit``).
+    A dead letter keeps the event's place in the log, so it can be delivered again at any time while the log has it (``replaying``).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import aws, clock, log
-from chalicelib.events import Event, Subscriber
+from chalicelib.core import aws, log
+from chalicelib.events import Event
 from chalicelib.events import read as read_event
-from chalicelib.events.dispatcher import send
-from chalicelib.runtime import active, failures, provisioning
-from chalicelib.runtime.errors import DeadLetterNotFound, EventNotFound
-from chalicelib.runtime.models import RuntimeRow
+from chalicelib.runtime import active, attempts, circuit, dead_letters
+from chalicelib.runtime.attempts import ATTEMPTS, PAUSE_AFTER_S
+from chalicelib.runtime.errors import EventNotFound
 
 RUN, RETRY, DEAD_LETTER = "run", "retry", "dead-letter"
-ATTEMPTS = 3
-# How long a failed event, and what is behind it in its group, waits for the next attempt.
-_PAUSE_AFTER_S = {1: 2, 2: 10}
-_COUNTED_FOR_S = 24 * 3600
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """``error`` is the failure as the plugin reported it (``docs/runtime-protocol.md``)."""
-
-    event_id: int
-    event_type: str
-    aggregate: str
-    sequence: int
-    attempts: int
-    error: dict[str, Any]
-    died_at: str
 
 
 def hook_of(event_type: str) -> str:
@@ -46,67 +26,59 @@ def hook_of(event_type: str) -> str:
     return "on" + "".join(word.capitalize() for word in re.split(r"[._]", event_type))
 
 
-def begin_attempt(slug: str, event_id: int, aggregate: str, sequence: int) -> str:
+def begin_attempt(
+    slug: str, event_id: int, aggregate: str, sequence: int, *, unreported: dict[str, Any] | None = None, has_delivered: bool = False
+) -> str:
     """``run``, or ``dead-letter`` for an event that was begun too often: its earlier attempts killed the function, or were never reported.
 
-    Raises EventNotFound when aggregate and sequence do not name this event.
+    ``unreported`` is the failure of the attempt before, which the plugin could not tell then. ``has_delivered``: it has taken other events
+    since it last said so. Raises EventNotFound when aggregate and sequence do not name this event.
     """
     event = _the_event(event_id, aggregate, sequence)
-    attempts = _count(slug, event_id)
-    if attempts <= ATTEMPTS:
+    if has_delivered:
+        circuit.note_delivery(slug)
+    if unreported is not None:
+        attempts.excuse(slug, event, unreported, begun=True)
+    count = attempts.begin(slug, event)
+    if count <= ATTEMPTS:
         return RUN
-    hook = hook_of(event.type)
-    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}, in each of {ATTEMPTS} attempts"
-    error = {"name": "PluginCrashed", "message": said, "hook": hook}
-    _set_aside(slug, event, ATTEMPTS, error)
+    _set_aside(slug, event, unreported or _crashed(slug, event))
     return DEAD_LETTER
 
 
 def report_failure(
-    slug: str, event_id: int, aggregate: str, sequence: int, *, begun: bool, error: dict[str, Any], receipt_handles: list[str]
+    slug: str,
+    event_id: int,
+    aggregate: str,
+    sequence: int,
+    *,
+    begun: bool,
+    error: dict[str, Any],
+    receipt_handles: list[str],
+    has_delivered: bool = False,
 ) -> str:
     """``retry`` after a pause, or ``dead-letter`` when that was the last attempt. ``begun``: the attempt was counted when it began."""
     event = _the_event(event_id, aggregate, sequence)
-    attempts = _counted(slug, event_id) if begun else _count(slug, event_id)
-    if attempts >= ATTEMPTS:
-        _set_aside(slug, event, attempts, error)
-        return DEAD_LETTER
-    _pause(slug, receipt_handles, _PAUSE_AFTER_S[max(attempts, 1)])
+    if has_delivered:
+        circuit.note_delivery(slug)
+    delay_s = attempts.excuse(slug, event, error, begun=begun)
+    if delay_s is None:
+        count = attempts.failed(slug, event, begun=begun)
+        if count >= ATTEMPTS:
+            _set_aside(slug, event, error)
+            return DEAD_LETTER
+        delay_s = PAUSE_AFTER_S[max(count, 1)]
+    _pause(slug, receipt_handles, delay_s)
     return RETRY
 
 
-def dead_letters(slug: str) -> list[DeadLetter]:
-    """Newest first. Key condition: pk = DEAD#slug."""
-    return [_dead_letter(row) for row in RuntimeRow.query(f"DEAD#{slug}", scan_index_forward=False)]
-
-
 def record_undeliverable(slug: str, message: dict[str, Any]) -> None:
-    """A message that the backstop queue caught: the function could not even report it."""
+    """A message that the backstop queue caught: for hours the function could not even report it. Whose fault that was, nobody knows."""
     event = read_event(message["aggregate"], int(message["sequence"]))
     if event is not None:
         error = {"name": "Undeliverable", "message": "The function never came so far as to report on this event"}
-        _set_aside(slug, event, ATTEMPTS, error)
-
-
-def replay(slug: str, event_id: int | None = None) -> int:
-    """Deliver one dead letter again, or all of them, oldest first; how many. Raises DeadLetterNotFound."""
-    letters = [letter for letter in reversed(dead_letters(slug)) if event_id in (None, letter.event_id)]
-    if event_id is not None and not letters:
-        raise DeadLetterNotFound(f"'{slug}' has no dead letter with the event id {event_id}", event_id=event_id)
-    plugin = active.find(slug)
-    url = plugin.queue_url if plugin else provisioning.queue_url(slug)
-    sent = 0
-    for letter in letters:
-        event = read_event(letter.aggregate, letter.sequence)
-        if event is not None and url is not None:
-            RuntimeRow(f"ATTEMPTS#{slug}", _key(event.id)).delete()
-            said = active.more(plugin or active.ActivePlugin(slug, url, 0))
-            subscriber = Subscriber(slug, url, frozenset({event.type}), said)
-            # SQS would drop the event's own id for five minutes after the first delivery.
-            send(subscriber, [event], deduplicate=lambda one: f"{one.id}-{int(clock.timestamp() * 1000)}")
-            sent += 1
-        RuntimeRow(f"DEAD#{slug}", _key(letter.event_id)).delete()
-    return sent
+        dead_letters.record(slug, event, ATTEMPTS, error, counts=False)
+        attempts.forget(slug, event.id)
 
 
 def _the_event(event_id: int, aggregate: str, sequence: int) -> Event:
@@ -116,30 +88,21 @@ def _the_event(event_id: int, aggregate: str, sequence: int) -> Event:
     return event
 
 
-def _count(slug: str, event_id: int) -> int:
-    row = RuntimeRow(f"ATTEMPTS#{slug}", _key(event_id))
-    row.update(actions=[RuntimeRow.attempts.add(1), RuntimeRow.expires_at.set(int(clock.timestamp()) + _COUNTED_FOR_S)])
-    return int(row.attempts)
+def _crashed(slug: str, event: Event) -> dict[str, Any]:
+    hook = hook_of(event.type)
+    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}, in each of {ATTEMPTS} attempts"
+    return {"name": "PluginCrashed", "message": said, "hook": hook}
 
 
-def _counted(slug: str, event_id: int) -> int:
-    try:
-        return int(RuntimeRow.get(f"ATTEMPTS#{slug}", _key(event_id), consistent_read=True).attempts or 0)
-    except RuntimeRow.DoesNotExist:
-        return 0
-
-
-def _set_aside(slug: str, event: Event, attempts: int, error: dict[str, Any]) -> None:
-    told = failures.trimmed(error)
-    letter = DeadLetter(event.id, event.type, event.aggregate, event.sequence, attempts, told, clock.rfc3339(clock.now()))
-    RuntimeRow(f"DEAD#{slug}", _key(event.id), body=json.dumps(vars(letter))).save()
-    RuntimeRow(f"ATTEMPTS#{slug}", _key(event.id)).delete()
-    log.logger().warning("event set aside", extra={"plugin": slug, "event_id": event.id, "error": error})
+def _set_aside(slug: str, event: Event, error: dict[str, Any]) -> None:
+    dead_letters.record(slug, event, ATTEMPTS, error)
+    attempts.forget(slug, event.id)
+    circuit.note_dead_letter(slug)
 
 
 def _pause(slug: str, receipt_handles: list[str], seconds: int) -> None:
     """Show the messages again after ``seconds``, not only after the queue's visibility time-out. If it fails, they come later: no harm."""
-    plugin = active.find(slug)
+    plugin = active.with_queue(slug)
     if plugin is None:
         return
     for handle in receipt_handles:
@@ -147,11 +110,3 @@ def _pause(slug: str, receipt_handles: list[str], seconds: int) -> None:
             aws.client("sqs").change_message_visibility(QueueUrl=plugin.queue_url, ReceiptHandle=handle, VisibilityTimeout=seconds)
         except Exception:  # noqa: BLE001 the queue's own time-out takes its place
             log.logger().warning("visibility not changed", extra={"plugin": slug})
-
-
-def _dead_letter(row: RuntimeRow) -> DeadLetter:
-    return DeadLetter(**json.loads(row.body))
-
-
-def _key(event_id: int) -> str:
-    return f"{event_id:016d}"

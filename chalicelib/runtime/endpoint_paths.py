@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PART = r"(:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~%!$&'()+,;=@-]+)"
-PATTERN = rf"^/$|^(/{_PART})*(/{_PART}|/\*([A-Za-z_][A-Za-z0-9_]*)?)$"
+PATTERN = rf"^/$|^(/{_PART})*(/{_PART}|/\*([A-Za-z_][A-Za-z0-9_]*)?)$(?!\n)"
 RULE = "Must be a path such as '/items/:id' or '/files/*'"
 
 Endpoint = Mapping[str, Any]

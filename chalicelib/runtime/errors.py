@@ -40,6 +40,20 @@ class CommandAlreadyRegistered(Conflict):
     message = "Another active plugin has registered a command of this name"
 
 
+class EndpointFailed(StreamSpaceError):
+    """An endpoint's handler threw, or answered nothing. ``details`` as those of CommandFailed; a stranger gets none."""
+
+    code, status = "ENDPOINT_FAILED", 502
+    message = "The plugin's endpoint failed"
+
+
+class NotificationActionFailed(StreamSpaceError):
+    """What a notification's button runs threw. ``details`` as those of CommandFailed."""
+
+    code, status = "NOTIFICATION_ACTION_FAILED", 502
+    message = "The notification's action failed"
+
+
 class DeadLetterNotFound(NotFound):
     code = "DEAD_LETTER_NOT_FOUND"
     message = "There is no dead letter with this event id"

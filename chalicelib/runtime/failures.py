@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_LONGEST = {"name": 200, "message": 1000, "code": 200, "hook": 200, "location": 500, "stack": 8000}
+_LONGEST = {"name": 200, "message": 1000, "code": 200, "hook": 200, "location": 500, "stack": 8000, "fault": 20}
 _LARGEST_DETAILS = 8000
+
+
+def told(failure: dict[str, Any]) -> dict[str, Any]:
+    """What of a trimmed failure a caller gets to see as an error's details."""
+    return {key: failure[key] for key in ("name", "message", "code", "details", "location") if key in failure}
 
 
 def trimmed(failure: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.runtime import limits, migrations, objects, storage, tables, usage
+from chalicelib.runtime import circuit, limits, migrations, objects, storage, tables, usage
 from chalicelib.runtime.models import RuntimeRow
 
 
@@ -31,8 +31,9 @@ def are_kept(slug: str) -> bool:
 
 def forget(slug: str, *, keep_data: bool = False) -> None:
     """Remove every trace of a plugin, but its data and limits where those are kept. May be done twice."""
-    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"RESOURCES#{slug}"):
+    for partition in (f"ATTEMPTS#{slug}", f"DEAD#{slug}", f"FAILURES#{slug}", f"RESOURCES#{slug}"):
         _clear(partition)
+    circuit.settle(slug)
     if keep_data:
         return
     tables.drop_all(slug)

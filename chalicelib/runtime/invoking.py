@@ -8,13 +8,14 @@ from typing import Any
 
 from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
-from chalicelib.core import aws
+from chalicelib.core import aws, clock
 from chalicelib.runtime import failures, names
 from chalicelib.runtime.errors import PluginCrashed
 
 _LONGEST_MESSAGE = 1000
+# Whoever waits for a request's answer gets it within API Gateway's 29 s or not at all; the rest is for the platform's own work.
+_LONGEST_ANSWER_S = 26
 _FRAME = re.compile(r"/var/task/(?P<file>[^\s:\"]+)(?:\", line |:)(?P<line>[0-9]+)")
-
 
 # What Lambda says of an end that the plugin could not tell of itself, and what it means to an author. The first that is found counts.
 # Source: AWS Lambda Developer Guide, "Troubleshoot execution issues" and "Lambda runtime API: error types".
@@ -28,6 +29,11 @@ _MEANINGS = (
     ("Runtime.ExitError", "its process ended: does it call process.exit, os._exit or abort?"),
     ("exited", "its process ended: does it call process.exit, os._exit or abort?"),
 )
+
+
+def call_for_a_request(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """As :func:`call`, for somebody who waits: the plugin is told until when."""
+    return call(slug, {**payload, "deadline_ms": int((clock.timestamp() + _LONGEST_ANSWER_S) * 1000)})
 
 
 def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -58,8 +64,18 @@ def _crashed(slug: str, payload: dict[str, Any], cause: str, location: str | Non
 
 def _hook(payload: dict[str, Any]) -> str:
     """What ran, in the words of the SDKs' own failures."""
-    kind = str(payload["kind"])
-    return {"load": "onLoad", "unload": "onUnload"}.get(kind) or (f"{kind} {payload['name']}" if "name" in payload else kind)
+    match payload:
+        case {"kind": "load"}:
+            return "onLoad"
+        case {"kind": "unload"}:
+            return "onUnload"
+        case {"kind": "endpoint", "endpoint": {"method": method, "path": path}}:
+            return f"endpoint {method} {path}"
+        case {"kind": "action", "action": {"label": label}}:
+            return f"action {label}"
+        case {"kind": kind, "name": name}:
+            return f"{kind} {name}"
+    return str(payload["kind"])
 
 
 def _cause(text: bytes) -> str:

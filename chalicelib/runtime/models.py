@@ -2,7 +2,7 @@
 
 | pk | sk | what |
 | --- | --- | --- |
-| ACTIVE | {slug} | an active plugin: where its events go, and what it registered |
+| ACTIVE | {slug} | a plugin that is active, or set aside: where its events go, and what it registered |
 | RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
 | RESOURCES#{slug} | SCHEDULES | the names of its schedules |
 | LIMITS#{slug} | ADMINISTERED | what an administrator set of its limits |
@@ -14,7 +14,10 @@
 | MIGRATIONS#{slug} | {NNNN} | a migration that was run, or is being run |
 | OBJECTS#{slug} | {object id} | a claim: an object that nothing points at (any more) |
 | ATTEMPTS#{slug} | {event id} | how often a troubled event was tried |
+| ATTEMPTS#{slug} | HEAD#{aggregate} | the latest troubled event of a session or user, which holds up those behind it |
 | DEAD#{slug} | {event id} | a dead letter |
+| FAILURES#{slug} | {ms since 1970}-{event id} | a line of the history of dead letters |
+| FAILING | {slug} | a plugin that is to be set aside |
 """
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -46,6 +49,16 @@ class RuntimeRow(Row):
     # Of an active plugin: it is being changed, and is called by nobody until that is done.
     is_held = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    # Of a plugin in ACTIVE.
+    is_set_aside = BooleanAttribute(null=True)
+    reports_deliveries = BooleanAttribute(null=True)
+    delivered_at_ms = NumberAttribute(null=True)
+    # Of a troubled event, or of the head of its aggregate.
+    excuses = NumberAttribute(null=True)
+    excused_since = NumberAttribute(null=True)
+    sequence = NumberAttribute(null=True)
+    at = NumberAttribute(null=True)
+
     # What a plugin stored is kept apart from ``body``, so that sizes and limits can be read without it.
     value = UnicodeAttribute(null=True)
     object_id = UnicodeAttribute(null=True)
@@ -55,3 +68,7 @@ class RuntimeRow(Row):
     gsi1pk = UnicodeAttribute(null=True)
     gsi1sk = UnicodeAttribute(null=True)
     due = _Due()
+
+
+def event_key(event_id: int) -> str:
+    return f"{event_id:016d}"

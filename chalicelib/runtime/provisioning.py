@@ -22,8 +22,9 @@ from chalicelib.runtime.models import RuntimeRow
 # AWS refuses a mapping whose queue shows a message again before the function's time is up.
 _VISIBILITY_BEYOND_TIMEOUT_S = 5
 _RETENTION_S = 14 * 24 * 3600
-# The backstop only: the runtime counts attempts itself, because a failed message of a group raises the count of those behind it.
-_MAX_RECEIVE_COUNT = 50
+# The backstop only, and as late as SQS allows (ten hours, a delivery every 35 s): the runtime counts attempts itself, and while the
+# platform's API is away nothing can be counted, and nothing must be lost.
+_MAX_RECEIVE_COUNT = 1000
 _LOG_RETENTION_DAYS = 30
 _PATIENCE_S = 60
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.core import validation
-from chalicelib.runtime import endpoint_paths
+from chalicelib.runtime import endpoint_paths, themes
 from chalicelib.runtime.errors import PluginFailedToLoad
 
 LARGEST_BYTES = 200_000
@@ -36,7 +36,27 @@ _SCHEMA = {
                 "description": {"type": ["string", "null"], "maxLength": 500},
             },
         ),
-        "schedules": _list_of(("name", "expression"), {"name": _TEXT, "expression": _TEXT}),
+        "schedules": {
+            **_list_of(("name",), {}),
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+                        "description": "Must be letters, digits, _ and -; at most 64",
+                    },
+                    "expression": _TEXT,
+                    # A time to go off once, counted from the activation.
+                    "after_s": {"type": "integer", "minimum": 60, "maximum": 366 * 24 * 3600},
+                    "timezone": _TEXT,
+                },
+                "oneOf": [{"required": ["expression"]}, {"required": ["after_s"]}],
+                "description": "Needs either an expression or after_s",
+            },
+        },
+        "theme": {"type": ["object", "null"]},
     },
 }
 
@@ -51,6 +71,9 @@ def checked(slug: str, registered: Any) -> dict[str, Any]:
     twice = endpoint_paths.same_requests(registered.get("endpoints") or [])
     if twice is not None:
         raise PluginFailedToLoad(f"'{slug}' registered '{twice[0]}' and '{twice[1]}': a request could be for either", plugin=slug)
+    faulty = themes.faults_of(registered["theme"]) if registered.get("theme") is not None else []
+    if faulty:
+        raise PluginFailedToLoad(f"The theme of '{slug}' cannot be used: {faulty[0]}", plugin=slug, faults={"theme": faulty})
     size = len(json.dumps(registered))
     if size > LARGEST_BYTES:
         raise PluginFailedToLoad(f"'{slug}' registered {size} bytes; {LARGEST_BYTES} are allowed", plugin=slug)

@@ -6,16 +6,19 @@ Promise: their names are written down before the first one is made, so that what
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import aws, config
+from chalicelib.core import aws, clock, config
 from chalicelib.core.errors import ValidationError
 from chalicelib.runtime import cron, names
 from chalicelib.runtime.models import RuntimeRow
 
 
 def create(slug: str, function_arn: str, schedules: list[dict[str, Any]]) -> None:
-    """Let the plugin have just these: ``[{"name", "expression", "timezone"?}]``. One that exists is changed, another one removed.
+    """Let the plugin have just these: one that exists is changed, another one removed.
+
+    Each is ``{"name", "expression", "timezone"?}``, or ``{"name", "after_s"}``: once, so many seconds from now.
 
     Raises ValidationError, which names the schedule, before any is made; or while, for what only Scheduler knows to refuse.
     """
@@ -32,7 +35,7 @@ def create(slug: str, function_arn: str, schedules: list[dict[str, Any]]) -> Non
         except scheduler.exceptions.ConflictException:
             scheduler.update_schedule(**schedule)
         except scheduler.exceptions.ValidationException as error:
-            refusal = f"EventBridge Scheduler refuses '{one['expression']}': {error}"
+            refusal = f"EventBridge Scheduler refuses '{schedule['ScheduleExpression']}': {error}"
             raise ValidationError({f"schedules.{one['name']}": [refusal]}) from error
     for name in sorted({*before} - named):
         delete_one(slug, name)
@@ -71,7 +74,10 @@ def _wanted(slug: str, function_arn: str, schedule: dict[str, Any]) -> dict[str,
     fault = cron.timezone_fault(timezone)
     if fault:
         raise ValidationError({f"{field}.timezone": [fault]})
-    when = expression(schedule["expression"], field)
+    if "after_s" in schedule:
+        when = f"at({clock.now() + timedelta(seconds=schedule['after_s']):%Y-%m-%dT%H:%M:%S})"
+    else:
+        when = expression(schedule["expression"], field)
     return {
         "Name": names.schedule(slug, schedule["name"]),
         "ScheduleExpression": when,

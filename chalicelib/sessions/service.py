@@ -255,6 +255,7 @@ def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: 
         # Ends what a removal that died halfway may have left, and says UserNotFound.
         accounts.delete_user(username, by=by)
         raise accounts.UserNotFound(username)
+    accounts.require_power_over(user, by)
     life = quotas.life_of(user)
     with unit_of_work(by.actor) as work:
         work.update(models.usage_row(username), [models.UsageRow.closed_for.set(life)])

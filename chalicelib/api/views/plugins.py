@@ -28,6 +28,7 @@ def plugin(one: InstalledPlugin) -> dict[str, Any]:
         "version": one.version,
         "status": one.status,
         "error": one.error,
+        "error_reason": one.error_reason,
         "type": one.manifest.type,
         "category": one.manifest.category,
         "icon": asset_address(one.slug, one.manifest.icon),

@@ -22,6 +22,10 @@ from .notifications import notify as notify
 from .notifications import notify_admins as notify_admins
 from .notifications import notify_all as notify_all
 from .schedules import schedule as schedule
+from .timers import clear_interval as clear_interval
+from .timers import clear_timeout as clear_timeout
+from .timers import set_interval as set_interval
+from .timers import set_timeout as set_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

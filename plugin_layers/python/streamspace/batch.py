@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 from . import log
 from .client import request
 from .errors import StreamSpaceError
-from .events import HOOKS
 from .hooks import HookFailed
 
 TYPE_CHECKING = False
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
         def hears(self, event_type: str) -> bool: ...
         def prepare(self, settings_version: int | None) -> None: ...
-        def run(self, hook: str, event: dict[str, Any]) -> None: ...
+        def run(self, event: dict[str, Any]) -> None: ...
         def is_time_short(self) -> bool: ...
+
+
+REPORT_EVERY_S = 10.0
+MOST_UNREPORTED = 100
+
+
+class _Told:
+    """What this container could not tell the platform yet: failures of attempts, by event, and that it has taken events."""
+
+    unreported: dict[Any, dict[str, Any]] = {}
+    has_delivered = False
+    delivery_reported_at = float("-inf")
 
 
 def deliver_batch(records: list[dict[str, Any]], listener: Listener) -> dict[str, Any]:
@@ -68,7 +80,10 @@ def _handle(record: dict[str, Any], rest: list[dict[str, Any]], listener: Listen
         if receive_count > 1 and _begin(event, listener) == "dead-letter":
             return True
         failure = _failure_of(event, listener)
-        return failure is None or _report(event, receive_count, failure, rest, listener) == "dead-letter"
+        if failure is not None:
+            return _report(event, receive_count, failure, rest, listener) == "dead-letter"
+        _delivered(event, listener)
+        return True
     except (StreamSpaceError, ValueError, KeyError, TypeError) as error:
         # The platform could not be asked or told: not the author's failure, so it counts as no attempt.
         log.error(f"The event {event_id} is given back to its queue: {error}", {"error": error})
@@ -78,15 +93,35 @@ def _handle(record: dict[str, Any], rest: list[dict[str, Any]], listener: Listen
 def _failure_of(event: dict[str, Any], listener: Listener) -> dict[str, Any] | None:
     try:
         listener.prepare(event.get("settings_version"))
-        listener.run(HOOKS[event["type"]], event)
+        listener.run(event)
     except HookFailed as failed:
         return failed.failure
     return None
 
 
+def _delivered(event: dict[str, Any], listener: Listener) -> None:
+    """A delivery is told at once only while the event's message asks for it; else with the next report that is due anyway."""
+    _Told.has_delivered = True
+    if not event.get("report_delivery") or time.monotonic() - _Told.delivery_reported_at < REPORT_EVERY_S:
+        return
+    try:
+        path = f"runtime/events/{event['id']}/deliveries"
+        request("the runtime", "POST", path, body={}, deadline=listener.report_deadline)
+    except StreamSpaceError as error:
+        # It is delivered all the same.
+        log.warn(f"The delivery of the event {event['id']} could not be reported: {error}")
+        return
+    _Told.delivery_reported_at = time.monotonic()
+    _Told.has_delivered = False
+
+
 def _begin(event: dict[str, Any], listener: Listener) -> str:
     body = {"aggregate": event["aggregate"], "sequence": event["sequence"]}
-    return _verdict(f"runtime/events/{event['id']}/attempts", body, listener)
+    if event["id"] in _Told.unreported:
+        body["unreported"] = _Told.unreported[event["id"]]
+    answer = _verdict(f"runtime/events/{event['id']}/attempts", body, listener)
+    _Told.unreported.pop(event["id"], None)
+    return answer
 
 
 def _report(event: dict[str, Any], attempt: int, failure: dict[str, Any], rest: list[dict[str, Any]], listener: Listener) -> str:
@@ -97,9 +132,18 @@ def _report(event: dict[str, Any], attempt: int, failure: dict[str, Any], rest: 
         "error": failure,
         "receipt_handles": [record["receiptHandle"] for record in rest],
     }
-    return _verdict(f"runtime/events/{event['id']}/failures", body, listener)
+    try:
+        return _verdict(f"runtime/events/{event['id']}/failures", body, listener)
+    except StreamSpaceError:
+        if len(_Told.unreported) >= MOST_UNREPORTED:
+            _Told.unreported.clear()
+        _Told.unreported[event["id"]] = failure
+        raise
 
 
 def _verdict(path: str, body: dict[str, Any], listener: Listener) -> str:
+    if _Told.has_delivered:
+        body = {**body, "has_delivered": True}
     answer = request("the runtime", "POST", path, body=body, deadline=listener.report_deadline)
+    _Told.has_delivered = False
     return str(answer["verdict"])

@@ -162,6 +162,7 @@ def _headers(payload: bytes | None, more: Mapping[str, str]) -> dict[str, str]:
     own = ("accept", "authorization", "content-type")
     headers = {name: value for name, value in more.items() if name.lower() not in own}
     headers |= {"Accept": "application/json", "Authorization": f"Bearer {environment.token()}"}
+    headers["X-StreamSpace-Hops"] = str(current.get().hops)
     if payload is not None:
         headers["Content-Type"] = "application/json"
     return headers

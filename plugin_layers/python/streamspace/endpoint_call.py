@@ -27,8 +27,8 @@ def answer_endpoint(payload: dict[str, Any], run: Callable[[str, Callable[..., A
         raise LookupError(f"the plugin '{slug}' has no endpoint '{title}'; register it with streamspace.api.register_endpoint in on_load")
     req = Request(payload["request"])
     res = Response(req.method)
-    run(f"endpoint {title}", lambda: _work(registered["handler"], req, res, title))
-    return _sized(res.travelling(), title)
+    answer: dict[str, Any] = run(f"endpoint {title}", lambda: _work(registered["handler"], req, res, title))
+    return answer
 
 
 def _work(handler: Callable[..., Any], req: Request, res: Response, title: str) -> Any:
@@ -37,14 +37,14 @@ def _work(handler: Callable[..., Any], req: Request, res: Response, title: str) 
     except Exception as error:
         if not _is_taken(error, res, title):
             raise
-        return None
+        return _sized(res.travelling(), title)
     if hasattr(returned, "__await__"):
         return _awaited(returned, res, title)
     _take(returned, res, title)
-    return None
+    return _sized(res.travelling(), title)
 
 
-async def _awaited(returned: Any, res: Response, title: str) -> None:
+async def _awaited(returned: Any, res: Response, title: str) -> dict[str, Any]:
     try:
         value = await returned
     except Exception as error:
@@ -52,6 +52,7 @@ async def _awaited(returned: Any, res: Response, title: str) -> None:
             raise
     else:
         _take(value, res, title)
+    return _sized(res.travelling(), title)
 
 
 def _take(returned: Any, res: Response, title: str) -> None:

@@ -98,10 +98,7 @@ class Response:
         return self._answer(value, None)
 
     def send_status(self, code: int) -> Response:
-        from http import HTTPStatus
-
-        known = {int(one): one.phrase for one in HTTPStatus}
-        return self.status(code)._answer(known.get(code, str(code)), "text")
+        return self.status(code)._answer(_phrase(code), "text")
 
     def redirect(self, *given: Any) -> Response:
         """``redirect("/there")``, with 302, or ``redirect(301, "/there")``."""
@@ -109,7 +106,7 @@ class Response:
 
         status, url = given if len(given) > 1 else (302, given[0])
         self.status(status).set("location", quote(url, safe="%/:=&?~#+!$,;'@()*[]"))
-        return self._answer(f"Redirecting to {url}", "text")
+        return self._answer(f"{_phrase(status)}: {url}", "text")
 
     def _answer(self, body: str | bytes, type: str | None) -> Response:
         if self.is_answered:
@@ -133,6 +130,13 @@ def _travelling(body: str | bytes) -> dict[str, str]:
         # Half of a surrogate pair, which no UTF-8 can carry, becomes U+FFFD.
         return {"text": body.encode("utf-16", "surrogatepass").decode("utf-16", "replace")}
     return {"base64": b2a_base64(body, newline=False).decode()}
+
+
+def _phrase(status: int) -> str:
+    """What a status is called: ``Not Found``."""
+    from http import HTTPStatus
+
+    return next((one.phrase for one in HTTPStatus if one == status), str(status))
 
 
 def _listed(value: str | Sequence[str] | None) -> list[str]:

@@ -6,6 +6,7 @@ import re
 
 from . import registry
 from .arguments import need
+from .declared import endpoints as endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def title_of(endpoint: Mapping[str, Any]) -> str:
 
 def take_declared(plugin: Plugin) -> None:
     """Registers what the manifest declares with a ``handler`` that is a method of the plugin, unless the code did itself."""
-    for declared in (plugin.manifest.get("contributes") or {}).get("api_endpoints") or []:
-        if not isinstance(declared, dict) or not isinstance(declared.get("path"), str):
+    for declared in endpoints_of(plugin.manifest):
+        if not isinstance(declared.get("path"), str):
             continue
-        handler = plugin.method(declared["handler"]) if isinstance(declared.get("handler"), str) else None
+        handler = plugin.method(plugin.spelt(declared.get("handler")))
         if handler is None:
             continue
         kept = {name: declared[name] for name in ("path", "permissions", "public", "description") if declared.get(name) is not None}

@@ -114,6 +114,18 @@ class CommandNotFoundError(StreamSpaceError):
     code = "COMMAND_NOT_FOUND"
 
 
+class EndpointFailedError(StreamSpaceError):
+    """The handler of a plugin's endpoint threw; ``details`` has its ``name`` and ``message``."""
+
+    code = "ENDPOINT_FAILED"
+
+
+class PluginCrashedError(StreamSpaceError):
+    """The function of the plugin that was called died, or ran out of time."""
+
+    code = "PLUGIN_CRASHED"
+
+
 class ValueTooLargeError(StreamSpaceError):
     """``storage.set`` with more than a value may have; ``details``: ``size_bytes`` and ``limit_bytes``."""
 
@@ -320,3 +332,21 @@ def from_answer(
     if isinstance(made, RateLimitedError):
         made.retry_after = retry_after_s
     return made
+
+
+_PLATFORMS_FAULTS = frozenset({"PLATFORM_UNREACHABLE", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"})
+_LONGEST_CHAIN = 5
+
+
+def is_platforms_fault(error: BaseException | None) -> bool:
+    """Whether a hook that failed with this failed because the platform was away or busy: this error, or one that it was raised from."""
+    for _ in range(_LONGEST_CHAIN):
+        if isinstance(error, StreamSpaceError) and (error.code in _PLATFORMS_FAULTS or _is_server_error(error.code)):
+            return True
+        error = error.__cause__ if error is not None else None
+    return False
+
+
+def _is_server_error(code: str) -> bool:
+    """An answer without our envelope, such as a gateway's."""
+    return len(code) == len("HTTP_503") and code.startswith("HTTP_5")

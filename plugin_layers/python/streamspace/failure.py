@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from .errors import is_platforms_fault
 from .loggable import loggable
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib costs a col
 
 
 def describe_failure(error: BaseException, folder: str, hook: str | None = None) -> dict[str, Any]:
-    """``{name, message, code?, details?, hook?, location?, stack?}``, without secrets. ``folder`` is the plugin's."""
+    """``{name, message, code?, details?, hook?, location?, stack?, fault?}``, without secrets. ``folder`` is the plugin's."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -34,6 +35,7 @@ def describe_failure(error: BaseException, folder: str, hook: str | None = None)
         "hook": hook,
         "location": _location(error, frames, folder),
         "stack": _cut(_stack(error, frames, folder), _LONGEST_STACK),
+        "fault": "platform" if is_platforms_fault(error) else None,
     }
     described: dict[str, Any] = loggable({name: value for name, value in facts.items() if value is not None})
     return described

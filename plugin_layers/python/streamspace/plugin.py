@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from . import registry
+from . import declared, registry
 from .events import HOOKS
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ class Plugin:
         self._target = target
         self._takes_config = takes_config
         self.manifest = manifest
+        self._named = declared.events(manifest)
 
     @property
     def hooks(self) -> list[str]:
@@ -35,10 +36,29 @@ class Plugin:
         return [event_type for event_type in HOOKS if self.hears(event_type)]
 
     def hears(self, event_type: str) -> bool:
-        return event_type in HOOKS and self.method(HOOKS[event_type]) is not None
+        return self.hook_of(event_type) is not None
 
-    def method(self, name: str) -> Callable[..., Any] | None:
-        found = getattr(self._target, name, None)
+    def hook_of(self, event_type: str) -> str | None:
+        """The name of the method that hears the event: the one that the manifest names, else the documented one."""
+        named = self._named.get(event_type)
+        if event_type not in HOOKS or named is False:
+            return None
+        documented = HOOKS[event_type]
+        return self.spelt(named) or (documented if self.method(documented) else None)
+
+    def lifecycle_method(self, name: str) -> Callable[..., Any] | None:
+        """``on_load`` or ``on_unload``: ``lifecycle`` may name another method, or say that there is none."""
+        lifecycle = self.manifest.get("lifecycle") or {}
+        said = lifecycle.get({"on_load": "onLoad", "on_unload": "onUnload"}[name])
+        return None if said is False else self.method(self.spelt(said)) or self.method(name)
+
+    def spelt(self, name: Any) -> str | None:
+        """The name as the author's method has it."""
+        spellings = declared.spellings(name) if isinstance(name, str) else ()
+        return next((spelling for spelling in spellings if self.method(spelling)), None)
+
+    def method(self, name: str | None) -> Callable[..., Any] | None:
+        found = getattr(self._target, name, None) if name else None
         return found if callable(found) else None
 
     def scheduled_task(self, name: str) -> Callable[..., Any] | None:
@@ -47,13 +67,51 @@ class Plugin:
         if registered is not None:
             handler: Callable[..., Any] = registered["handler"]
             return handler
-        declared = (self.manifest.get("contributes") or {}).get("scheduled_tasks") or []
-        handlers = [task.get("handler") for task in declared if task.get("name") == name]
-        return self.method((handlers and handlers[0]) or name) or self.method(re.sub(r"[-\s.]+", "_", name))
+        handlers = [task.get("handler") for task in declared.tasks(self.manifest) if task.get("name") == name]
+        return self.method(self.spelt(handlers[0] if handlers else None) or self.spelt(name))
+
+    def missing(self) -> list[str]:
+        """What the manifest declares and the code does not have, in sentences for its author."""
+        named = [*self._named.items(), *(self.manifest.get("lifecycle") or {}).items()]
+        idle = [task["name"] for task in declared.tasks(self.manifest) if not self.scheduled_task(task["name"])]
+        unserved = [one["path"] for one in declared.endpoints(self.manifest) if not _is_served(one)]
+        return [
+            *(
+                f"manifest.json names the method '{method}' for '{what}', and there is none"
+                for what, method in named
+                if isinstance(method, str) and not self.spelt(method)
+            ),
+            *(
+                f"the scheduled task '{name}' has no handler: write a method '{declared.spellings(name)[1]}', "
+                "or streamspace.schedule in on_load"
+                for name in idle
+            ),
+            *(
+                f"manifest.json declares the endpoint '{path}', and nothing serves it: streamspace.api.register_endpoint does"
+                for path in unserved
+            ),
+        ]
+
+    def theme(self) -> Any:
+        """What a theme's module has as ``theme``. Raises TypeError for what is not JSON: it would be lost on the way."""
+        found = getattr(self._target, "theme", None)
+        if self.manifest.get("type") != "theme" or found is None:
+            return None
+        try:
+            return json.loads(json.dumps(found, allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as cause:
+            raise TypeError(f"the theme must be JSON: {cause}") from cause
 
     def configure(self, settings: dict[str, Any]) -> None:
         if self._takes_config:
             self._target.config = settings
+
+
+def _is_served(endpoint: dict[str, Any]) -> bool:
+    method = endpoint.get("method")
+    return any(
+        one["path"] == endpoint.get("path") and (method is None or method.upper() == one["method"]) for one in registry.every("endpoints")
+    )
 
 
 def load_plugin(folder: str) -> Plugin:

@@ -25,13 +25,21 @@ _pattern: re.Pattern[str] | None = None  # all forms of all secrets
 def hide(secrets: Iterable[object]) -> None:
     """From now on these texts are hidden, too."""
     global _pattern
-    fresh = {secret for secret in secrets if isinstance(secret, str) and secret} - _known
+    fresh = {text for secret in secrets for text in _texts_of(secret)} - _known
     if not fresh:
         return
     _known.update(fresh)
     forms = {form for secret in _known for form in _forms_of(secret)}
     longest_first = sorted(forms, key=len, reverse=True)
     _pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _texts_of(secret: object) -> list[str]:
+    """Of a dict or list with secrets in it: the longer texts, since which of them are the secrets is not told."""
+    if isinstance(secret, str):
+        return [secret] if secret else []
+    inner = secret.values() if isinstance(secret, dict) else secret if isinstance(secret, list) else ()
+    return [text for one in inner for text in _texts_of(one) if len(text) >= SHORTEST_LINE]
 
 
 def redacted(text: str) -> str:

@@ -41,6 +41,22 @@ def find(kind: str, name: str) -> dict[str, Any] | None:
     return _entries[kind].get(name)
 
 
+def remove(kind: str, name: str) -> None:
+    _entries[kind].pop(name, None)
+
+
+def free_name(kind: str, name: str) -> str:
+    """``name``, with a number where that is taken."""
+    free, number = name, 2
+    while free in _entries[kind]:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def every(kind: str) -> list[dict[str, Any]]:
+    return list(_entries[kind].values())
+
+
 def describe() -> dict[str, list[dict[str, Any]]]:
     """The registrations as ``load`` answers them (docs/runtime-protocol.md): everything but the handlers."""
     return {kind: [_without_handler(entry) for entry in _entries[kind].values()] for kind in KINDS}

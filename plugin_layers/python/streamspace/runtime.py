@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from . import actions, environment, redaction, registry
+from . import actions, environment, log, redaction, registry
 from .batch import deliver_batch
 from .call import FOREVER, Call
 from .client import request
@@ -30,8 +30,12 @@ REPORT_TIME_S = 1.0  # kept back from hooks, to report their failures in
 class Clock:
     """The times of one call of the function, from Lambda's context, in the seconds of ``time.monotonic``."""
 
-    def __init__(self, lambda_context: Any, deadline_ms: float = FOREVER) -> None:
-        """``deadline_ms``: whoever called waits until then, in ms since 1970; maybe not as long as the function may run."""
+    def __init__(self, lambda_context: Any, deadline_ms: float = FOREVER, hops: int = 0) -> None:
+        """``deadline_ms``: whoever called waits until then, in ms since 1970; maybe not as long as the function may run.
+
+        ``hops``: how many plugins' hooks, one causing the next, led to this call.
+        """
+        self.hops = hops
         remaining = getattr(lambda_context, "get_remaining_time_in_millis", None)
         left = min(remaining() / 1000 if remaining else FOREVER, max(0.0, deadline_ms / 1000 - time.time()))
         self.report_deadline = time.monotonic() + left
@@ -56,32 +60,40 @@ class Runtime:
             self._module_failure = failed
 
     def handle(self, payload: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
-        clock = Clock(lambda_context, payload.get("deadline_ms", FOREVER))
+        clock = Clock(lambda_context, payload.get("deadline_ms", FOREVER), payload.get("hops", 0))
         if isinstance(payload.get("Records"), list):
             return deliver_batch(payload["Records"], _Deliveries(self, clock))
         try:
             return {"ok": True, **self._answer(payload, clock)}
-        except HookFailed as failed:
-            return {"ok": False, "error": failed.failure}
-        except Exception as error:  # noqa: BLE001 - a direct call never throws
-            return {"ok": False, "error": describe_failure(error, self._folder)}
+        except Exception as error:
+            failure = error.failure if isinstance(error, HookFailed) else describe_failure(error, self._folder)
+            if "scheduled_time" not in payload:
+                return {"ok": False, "error": failure}
+            # Nobody reads what a scheduled run answers: raising makes Lambda try again, and the log tells why.
+            if not isinstance(error, HookFailed):
+                log.error(f"The scheduled task '{payload.get('name')}' failed: {failure['message']}", failure)
+            raise
 
     def _answer(self, payload: dict[str, Any], clock: Clock) -> dict[str, Any]:
         kind = payload.get("kind")
         if kind == "load":
             plugin = self.load(payload, clock)
-            return {"registered": {"hooks": plugin.hooks, **registry.describe()}}
+            for sentence in plugin.missing():
+                log.warn(sentence)
+            theme = plugin.theme()
+            return {"registered": {"hooks": plugin.hooks, **registry.describe(), **({} if theme is None else {"theme": theme})}}
         if kind == "unload":
             plugin = self.prepare(None, clock)
             self._is_ready = False
-            self.run("on_unload", clock, plugin.method("on_unload"))
+            self.run("on_unload", clock, plugin.lifecycle_method("on_unload"))
             return {}
         if kind == "command":
             self.prepare(payload.get("settings_version"), clock)
             return {"result": self._run_command(payload, clock)}
         if kind == "schedule":
-            plugin = self.prepare(payload.get("settings_version"), clock)
-            self._run_scheduled(plugin, payload["name"], clock)
+            # Its payload was written down long ago, and cannot tell which settings are current.
+            plugin = self.prepare(FOREVER, clock)
+            self._run_scheduled(plugin, payload, clock)
             return {}
         if kind == "endpoint":
             self.prepare(payload.get("settings_version"), clock)
@@ -106,12 +118,12 @@ class Runtime:
         self._is_ready = False
         registry.reset()
         self._take(plugin, told)
-        self.run("on_load", clock, plugin.method("on_load"))
+        self.run("on_load", clock, plugin.lifecycle_method("on_load"))
         take_declared(plugin)
         self._is_ready = True
         return plugin
 
-    def prepare(self, settings_version: int | None, clock: Clock) -> Plugin:
+    def prepare(self, settings_version: float | None, clock: Clock) -> Plugin:
         """Sees to it that on_load has run in this container and that settings of at least that version are known."""
         plugin = self._load_module(clock.hook_deadline)
         if self._is_ready and (settings_version or 0) <= self._settings_version:
@@ -182,12 +194,13 @@ class Runtime:
         result = self.run(hook, clock, handler, pressed, context, person=_username(caller))
         return {"handled": "handler" if kept else "hook", "message": result if isinstance(result, str) else None}
 
-    def _run_scheduled(self, plugin: Plugin, name: str, clock: Clock) -> None:
+    def _run_scheduled(self, plugin: Plugin, payload: dict[str, Any], clock: Clock) -> None:
+        name = payload["name"]
         task = plugin.scheduled_task(name)
         if task is None:
             where = "on_load, or write a method of that name"
             raise _not_registered(NotFoundError, "scheduled task", name, "streamspace.schedule", where)
-        self.run(f"schedule {name}", clock, task, {"name": name})
+        self.run(f"schedule {name}", clock, task, {"name": name, "scheduled_time": _scheduled_time(payload.get("scheduled_time"))})
 
     def run(
         self,
@@ -197,15 +210,20 @@ class Runtime:
         *given: Any,
         event_id: Any = None,
         person: str | None = None,
+        hops: int | None = None,
     ) -> Any:
         """Runs author code; nothing when there is none."""
         if method is None:
             return None
-        call = Call(hook, event_id, clock.hook_deadline, person)
+        call = Call(hook, event_id, clock.hook_deadline, person, clock.hops if hops is None else hops)
         return run_hook(call, self._folder, lambda: call_with(method, given))
 
-    def method(self, name: str) -> Callable[..., Any] | None:
-        return self._plugin.method(name) if self._plugin else None
+    def run_hook_of(self, event: dict[str, Any], clock: Clock) -> None:
+        hook = self._plugin.hook_of(event["type"]) if self._plugin else None
+        if self._plugin is not None and hook is not None:
+            method = self._plugin.method(hook)
+            about = {"event_id": event["id"], "person": _person_of(event), "hops": event.get("hops", 0)}
+            self.run(hook, clock, method, event["data"], event, **about)
 
 
 class _Deliveries:
@@ -231,12 +249,17 @@ class _Deliveries:
             self._failure = error
             raise
 
-    def run(self, hook: str, event: dict[str, Any]) -> None:
-        method = self._runtime.method(hook)
-        self._runtime.run(hook, self._clock, method, event["data"], event, event_id=event["id"], person=_person_of(event))
+    def run(self, event: dict[str, Any]) -> None:
+        self._runtime.run_hook_of(event, self._clock)
 
     def is_time_short(self) -> bool:
         return self._clock.is_time_short()
+
+
+def _scheduled_time(text: Any) -> str:
+    """Where nobody filled it in, it is now."""
+    is_time = isinstance(text, str) and text[:4].isdigit() and "T" in text
+    return str(text) if is_time else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _username(caller: dict[str, Any] | None) -> str | None:

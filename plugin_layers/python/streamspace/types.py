@@ -158,6 +158,10 @@ class Event(TypedDict):
     time: str
     data: dict[str, Any]
     settings_version: NotRequired[int]
+    replayed: NotRequired[bool]
+    """The event is delivered again because an administrator asked for it."""
+    hops: NotRequired[int]
+    """How many plugins' hooks, one causing the next, led to it; absent for what a person did."""
 
 
 class Caller(TypedDict, total=False):

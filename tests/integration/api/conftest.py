@@ -12,9 +12,10 @@ from chalicelib import accounts
 from chalicelib.accounts import Caller
 from chalicelib.api import application
 from tests.integration.jobs.conftest import platform, repository
+from tests.integration.runtime.conftest import plugin_queue
 from tests.unit.api.conftest import Answer, ask
 
-__all__ = ["platform", "repository"]
+__all__ = ["platform", "plugin_queue", "repository"]
 
 
 @pytest.fixture(scope="session")

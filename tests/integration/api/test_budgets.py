@@ -9,7 +9,7 @@ from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.events import history, unit_of_work
 from chalicelib.marketplace import repository as marketplace
-from chalicelib.runtime import deliveries, table_changes
+from chalicelib.runtime import dead_letters, table_changes
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann", "admin", None)
@@ -49,6 +49,7 @@ def watcher(platform, repository):
                 {"label": "A", "path": "/a", "position": 1},
                 {"label": "C", "path": "/c"},
             ],
+            "theme": {"palette": {"mode": "dark"}},
         },
     }
     assert platform.install("watcher").status == "succeeded"
@@ -189,6 +190,7 @@ def test_commands_and_extensions(spend, platform, watcher):
 
     assert [one["label"] for one in found["menuItems"]] == ["A", "B", "C"]
     assert {one["plugin"] for one in found["menuItems"]} == {"watcher"}
+    assert found["themes"] == [{"plugin": "watcher", "name": "watcher", "palette": {"mode": "dark"}}]
     accounts.create_user(username="jane", full_name="J", email="j@example.com", by=None)
     jane = accounts.create_token(Caller("user", "jane", "J", "user", None), "test", None).text
     assert [one["id"] for one in spend("GET", "/ui/extensions", token=jane).body["data"]["widgets"]] == ["w"]
@@ -200,6 +202,22 @@ def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
     assert (about["slug"], about["settings"], about["settings_version"]) == ("watcher", {"secret": "s3cret"}, 2)
     assert about["secret_settings"] == ["secret"]
     assert spend("GET", "/runtime/self").status == 403
+
+
+def test_a_plugin_cancels_a_schedule_of_its_own(spend, platform, watcher):
+    platform.aws.client("scheduler").create_schedule(
+        Name="test-plugin-watcher_timer-sweep",
+        ScheduleExpression="rate(5 minutes)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:lambda:us-east-1:123456789012:function:f", "RoleArn": "arn:aws:iam::123456789012:role/r"},
+    )
+
+    for _ in range(2):
+        assert spend("DELETE", "/runtime/schedules/timer-sweep", "/runtime/schedules/{name}", token=watcher).status == 200
+
+    names = [one["Name"] for one in platform.aws.client("scheduler").list_schedules()["Schedules"]]
+    assert "test-plugin-watcher_timer-sweep" not in names
+    assert spend("DELETE", "/runtime/schedules/x", "/runtime/schedules/{name}").status == 403
 
 
 def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
@@ -218,7 +236,7 @@ def test_attempts_failures_dead_letters_and_replay(spend, happened, watcher):
     assert letter["event_id"] == event.id
     replayed = spend("POST", "/admin/plugins/watcher/events/replay", slug + "replay", {"event_id": event.id})
     assert replayed.body["data"] == {"replayed": 1}
-    assert deliveries.dead_letters("watcher") == []
+    assert dead_letters.of("watcher") == ([], None)
     assert spend("POST", "/admin/plugins/absent/events/replay", slug + "replay", {}).status == 404
 
 

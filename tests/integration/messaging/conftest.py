@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import accounts
 from chalicelib.accounts import Caller
-from chalicelib.api import email, notifications, uploads
+from chalicelib.api import dialogs, email, notifications, uploads
 from chalicelib.api.http import Api
 from chalicelib.core import config
 
@@ -34,6 +34,7 @@ def messaging_api(aws: Any) -> Callable[..., tuple[int, dict[str, Any]]]:
     app = Api("test")
     app.include(notifications.routes)
     app.include(email.routes)
+    app.include(dialogs.routes)
     app.include(uploads.routes)
 
     def call(method: str, path: str, body: Any = None, *, token: str, query: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:

@@ -7,7 +7,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
 from chalicelib.messaging import ADMINS, EVERYONE
-from chalicelib.messaging.errors import NotificationActionNotFound, NotificationActionUnavailable
+from chalicelib.messaging.errors import NotificationActionNotFound
 
 DAY_S = 24 * 3600
 PLUGIN = Caller("plugin", "report", "report", "user", frozenset({"notifications"}))
@@ -136,7 +136,7 @@ def test_what_does_not_persist_is_gone_in_time_whether_or_not_dynamodb_removed_i
     with clock.travel(315):
         assert titles(jane) == titles(jane, unread_only=True) == []
         assert messaging.inbox(jane).unread == 0
-        for use in (messaging.mark_read, messaging.dismiss, lambda caller, id: messaging.act(caller, id, 0)):
+        for use in (messaging.mark_read, messaging.dismiss, lambda caller, id: messaging.button(caller, id, 0)):
             with pytest.raises(messaging.NotificationNotFound):
                 use(jane, sent.id)
     assert len(items(aws)) == 1
@@ -164,7 +164,7 @@ def test_nobody_touches_what_is_anothers(reader):
     in_disguise = "ntfall_" + admins.id.partition("_")[2]
 
     for notification_id in (hers.id, admins.id, in_disguise, "ntf_", "nonsense", "ntfall_nonsense", ""):
-        for use in (messaging.mark_read, messaging.dismiss, lambda caller, id: messaging.act(caller, id, 0)):
+        for use in (messaging.mark_read, messaging.dismiss, lambda caller, id: messaging.button(caller, id, 0)):
             with pytest.raises(messaging.NotificationNotFound):
                 use(john, notification_id)
 
@@ -177,7 +177,7 @@ def test_a_plugin_has_no_inbox_not_even_that_of_a_user_with_its_name(reader):
         lambda: messaging.inbox(PLUGIN),
         lambda: messaging.mark_read(PLUGIN, sent.id),
         lambda: messaging.dismiss(PLUGIN, sent.id),
-        lambda: messaging.act(PLUGIN, sent.id, 0),
+        lambda: messaging.button(PLUGIN, sent.id, 0),
     ):
         with pytest.raises(PermissionDenied):
             use()
@@ -203,19 +203,17 @@ def test_nobody_is_told_when_there_is_no_such_user(reader, aws):
     assert items(aws) == []
 
 
-def test_a_link_leads_where_it_says_and_a_function_says_that_it_cannot_run(reader):
+def test_each_button_is_found_at_its_place(reader):
     jane = reader("jane")
     actions = [{"label": "Go", "url": "/sessions"}, {"label": "Later", "handler": "remind"}, {"label": "OK"}]
     for to in ("jane", EVERYONE):
         sent = messaging.notify(to, "t", "…", actions=actions)
 
-        assert messaging.act(jane, sent.id, 0) == "/sessions"
-        assert messaging.act(jane, sent.id, 2) is None
-        with pytest.raises(NotificationActionUnavailable):
-            messaging.act(jane, sent.id, 1)
+        assert [messaging.button(jane, sent.id, place)[1].url for place in (0, 1, 2)] == ["/sessions", None, None]
+        assert messaging.button(jane, sent.id, 1)[1].handler == "remind"
         for missing in (3, -1):
             with pytest.raises(NotificationActionNotFound):
-                messaging.act(jane, sent.id, missing)
+                messaging.button(jane, sent.id, missing)
 
 
 @pytest.mark.parametrize(

@@ -86,13 +86,14 @@ def test_a_person_reads_marks_follows_and_dismisses(messaging_api, reader, perso
     for one in listed["data"]:
         for method, path, pattern, expected in (
             ("POST", f"/notifications/{one['id']}/read", "/notifications/{id}/read", None),
-            ("POST", f"/notifications/{one['id']}/actions/0", "/notifications/{id}/actions/{n}", {"url": "/x"}),
+            ("POST", f"/notifications/{one['id']}/actions/0", "/notifications/{id}/actions/{n}", {"url": "/x", "message": None}),
             ("DELETE", f"/notifications/{one['id']}", "/notifications/{id}", None),
         ):
             aws_calls.clear()
             status, body = messaging_api(method, path, token=token)
             assert (status, body["data"]) == (200, expected)
-            assert len(aws_calls) == budget(method, pattern)
+            # A button with a link spends less than one that runs something.
+            assert len(aws_calls) == (2 if "actions" in path else budget(method, pattern))
 
     _, after = messaging_api("GET", "/notifications", token=token, query={"unread": "true"})
     assert (after["data"], after["meta"]["unread"]) == ([], 0)

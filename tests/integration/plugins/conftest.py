@@ -99,7 +99,7 @@ def install(aws: Any) -> Callable[..., InstalledPlugin]:
             return registry.get(slug)
         now = clock.now()
         kept = registry.get(slug)
-        changed = kept.activated(now) if status == "active" else kept.failed("API key is required", now)
+        changed = kept.activated(now) if status == "active" else kept.failed("API key is required", "failed_to_start", now)
         with unit_of_work(by) as work:
             told = "plugin.activated" if status == "active" else "plugin.failed"
             work.emit(told, registry.save(work, changed), {"plugin": plugin.summary()})

@@ -44,7 +44,7 @@ def test_a_change_from_an_outdated_reading_is_refused(install):
             work.emit("plugin.activated", registry.save(work, plugin), {})
 
     with pytest.raises(ConcurrentChange), unit_of_work() as work:
-        work.emit("plugin.failed", registry.save(work, outdated.failed("late", clock.now())), {})
+        work.emit("plugin.failed", registry.save(work, outdated.failed("late", "failed_to_start", clock.now())), {})
     with pytest.raises(ConcurrentChange), unit_of_work() as work:
         registry.remove(work, outdated)
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -161,3 +162,19 @@ def test_racing_changes_of_different_settings_both_hold(invoices):
 
     values, version = settings.current(SLUG)
     assert (values["invoice_prefix"], values["default_due_days"], values["default_currency"], version) == ("A-", 7, "EUR", 4)
+
+
+def test_an_object_with_a_secret_inside_is_kept_as_a_secret_and_comes_back_whole(invoices):
+    smtp = {"type": "object", "properties": {"host": {"type": "string"}, "password": {"type": "string", "format": "password"}}}
+    document = {**INVOICES, "settings": None, "configSchema": {"properties": {"smtp": smtp}}}
+    with unit_of_work(ADMIN.actor) as work:
+        registry.save(work, replace(registry.get(SLUG), manifest=manifest.parse({k: v for k, v in document.items() if v is not None})))
+
+    assert change(smtp={"host": "mail.example", "password": "hunter2"}) == {"smtp": None}
+
+    assert settings.current(SLUG)[0] == {"smtp": {"host": "mail.example", "password": "hunter2"}}
+    told = settings.shown(registry.get(SLUG))
+    assert (told["values"], told["schema"]["fields"][0]["is_set"]) == ({"smtp": None}, True)
+    row = SettingsRow.get(settings_key(SLUG), "values")
+    assert "hunter2" not in row.secret + row.plain
+    assert faults(smtp={"password": 5}) == {"smtp": ["The password of the smtp must be a text"]}

@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.accounts import Caller
+from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied
 from chalicelib.events import unit_of_work
 from chalicelib.runtime import active, commands
@@ -74,7 +75,10 @@ def test_a_refused_caller_is_told_what_is_needed_and_nothing_runs(functions):
 
 @pytest.mark.usefixtures("deployer")
 def test_the_function_is_told_the_arguments_the_caller_and_the_settings_of_today():
-    assert commands.execute("anybody", {"to": "prod"}, by=USER) == {
+    told = commands.execute("anybody", {"to": "prod"}, by=USER)
+
+    assert 25 < told.pop("deadline_ms") / 1000 - clock.timestamp() <= 26
+    assert told == {
         "kind": "command",
         "name": "anybody",
         "args": {"to": "prod"},

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from chalicelib.core import clock
-from chalicelib.runtime import deliveries
+from chalicelib.runtime import dead_letters, deliveries, replaying
 from chalicelib.runtime.deliveries import DEAD_LETTER, RETRY, RUN
 from chalicelib.runtime.errors import DeadLetterNotFound, EventNotFound
 from chalicelib.runtime.models import RuntimeRow
@@ -36,7 +36,7 @@ def test_an_event_that_throws_three_times_becomes_a_dead_letter_with_its_own_err
     verdicts = [fail(event), begin(event), fail(event, begun=True), begin(event), fail(event, begun=True)]
 
     assert verdicts == [RETRY, RUN, RETRY, RUN, DEAD_LETTER]
-    (letter,) = deliveries.dead_letters("watcher")
+    (letter,) = dead_letters.of("watcher")[0]
     assert (letter.event_id, letter.event_type, letter.attempts, letter.error) == (event.id, "session.created", 3, THROWN)
 
 
@@ -47,7 +47,7 @@ def test_attempts_are_counted_for_each_event_and_not_for_its_group(happened, plu
     set_aside(poison)
 
     assert begin(behind) == RUN
-    assert [letter.event_id for letter in deliveries.dead_letters("watcher")] == [poison.id]
+    assert [letter.event_id for letter in dead_letters.of("watcher")[0]] == [poison.id]
 
 
 def test_attempts_are_counted_for_each_plugin(happened, plugin_queue):
@@ -58,16 +58,17 @@ def test_attempts_are_counted_for_each_plugin(happened, plugin_queue):
     set_aside(event)
 
     assert fail(event, slug="other") == RETRY
-    assert deliveries.dead_letters("other") == []
+    assert dead_letters.of("other")[0] == []
 
 
 def test_an_event_whose_attempts_are_begun_and_never_reported_is_set_aside_as_crashed(happened, plugin_queue):
     plugin_queue("watcher")
     (event,) = happened("a")
 
-    assert [begin(event) for _ in range(4)] == [RUN, RUN, RUN, DEAD_LETTER]
+    # The first delivery is not announced: these are the second, the third, and the one that comes too late.
+    assert [begin(event) for _ in range(3)] == [RUN, RUN, DEAD_LETTER]
 
-    (letter,) = deliveries.dead_letters("watcher")
+    (letter,) = dead_letters.of("watcher")[0]
     assert letter.error["name"] == "PluginCrashed"
     assert letter.attempts == 3
 
@@ -127,7 +128,7 @@ def test_a_failure_of_any_size_can_be_set_aside(happened, plugin_queue):
     for _ in range(3):
         deliveries.report_failure("watcher", event.id, event.aggregate, event.sequence, begun=False, error=huge, receipt_handles=[])
 
-    assert deliveries.dead_letters("watcher")[0].error["message"] == "x" * 1000
+    assert dead_letters.of("watcher")[0][0].error["message"] == "x" * 1000
 
 
 def test_dead_letters_are_listed_newest_first(happened, plugin_queue):
@@ -136,7 +137,7 @@ def test_dead_letters_are_listed_newest_first(happened, plugin_queue):
     for event in events:
         set_aside(event)
 
-    assert [letter.event_id for letter in deliveries.dead_letters("watcher")] == [event.id for event in reversed(events)]
+    assert [letter.event_id for letter in dead_letters.of("watcher")[0]] == [event.id for event in reversed(events)]
 
 
 def test_a_replayed_letter_is_delivered_again_whole_with_the_settings_of_today(happened, plugin_queue):
@@ -145,10 +146,12 @@ def test_a_replayed_letter_is_delivered_again_whole_with_the_settings_of_today(h
     set_aside(first)
     set_aside(second)
 
-    assert deliveries.replay("watcher", first.id) == 1
+    assert replaying.replay_letters("watcher", first.id) == 1
 
-    assert queue.bodies() == [{**first.message(), "settings_version": 7, "subscriber": "watcher"}]
-    assert [letter.event_id for letter in deliveries.dead_letters("watcher")] == [second.id]
+    assert queue.bodies() == [
+        {**first.message(), "settings_version": 7, "subscriber": "watcher", "report_delivery": True, "replayed": True}
+    ]
+    assert [letter.event_id for letter in dead_letters.of("watcher")[0]] == [second.id]
     assert begin(first) == RUN
 
 
@@ -158,23 +161,23 @@ def test_replaying_all_sends_them_in_the_order_in_which_they_happened(happened, 
     for event in reversed(events):
         set_aside(event)
 
-    assert deliveries.replay("watcher") == 3
+    assert replaying.replay_letters("watcher") == 3
 
     assert [body["id"] for body in queue.bodies()] == [event.id for event in events]
-    assert deliveries.dead_letters("watcher") == []
+    assert dead_letters.of("watcher")[0] == []
 
 
 def test_a_letter_can_be_replayed_again_right_after_it_died_again(happened, plugin_queue):
     queue = plugin_queue("watcher")
     (event,) = happened("a")
     set_aside(event)
-    deliveries.replay("watcher")
+    replaying.replay_letters("watcher")
     for message in queue.receive():
         queue.sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
     set_aside(event)
 
     with clock.travel(1):
-        assert deliveries.replay("watcher") == 1
+        assert replaying.replay_letters("watcher") == 1
 
     assert [body["id"] for body in queue.bodies()] == [event.id]
 
@@ -183,9 +186,9 @@ def test_replaying_what_is_not_there_says_so_or_does_nothing(happened, plugin_qu
     plugin_queue("watcher")
 
     with pytest.raises(DeadLetterNotFound):
-        deliveries.replay("watcher", 5)
+        replaying.replay_letters("watcher", 5)
 
-    assert deliveries.replay("watcher") == 0
+    assert replaying.replay_letters("watcher") == 0
 
 
 def test_what_the_backstop_queue_caught_becomes_a_dead_letter(happened, plugin_queue):
@@ -195,7 +198,7 @@ def test_what_the_backstop_queue_caught_becomes_a_dead_letter(happened, plugin_q
     deliveries.record_undeliverable("watcher", {**event.message(), "subscriber": "watcher"})
     deliveries.record_undeliverable("watcher", {**event.message(), "subscriber": "watcher"})
 
-    (letter,) = deliveries.dead_letters("watcher")
+    (letter,) = dead_letters.of("watcher")[0]
     assert (letter.event_id, letter.error["name"]) == (event.id, "Undeliverable")
 
 
@@ -204,4 +207,4 @@ def test_what_the_backstop_queue_caught_of_an_event_that_the_log_has_dropped_is_
 
     deliveries.record_undeliverable("watcher", {"id": 1, "aggregate": "subject#gone", "sequence": 1})
 
-    assert deliveries.dead_letters("watcher") == []
+    assert dead_letters.of("watcher")[0] == []

@@ -1,11 +1,15 @@
 """Switching plugins on and off: all of it, or nothing of it, and whatever dies on the way can be repeated."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
+from chalicelib.core import clock
 from chalicelib.core.errors import Unauthenticated, ValidationError
 from chalicelib.events import history
 from chalicelib.marketplace import repository as marketplace
@@ -138,6 +142,62 @@ def test_a_schedule_that_cannot_be_made_leaves_no_schedule_no_token_and_the_plug
     assert plugins.get("base").status == "inactive"
     assert platform.left_over() == before
     assert not is_alive(token_of(platform, "base"))
+
+
+def test_schedules_say_when_where_and_for_what_and_are_replaced_as_a_whole(platform, installed):
+    task = {"name": "tidy", "schedule": "0 2 * * *", "timezone": "Europe/Berlin"}
+    installed("base", contributes={"scheduled_tasks": [task, {"name": "swept", "schedule": "@daily"}]})
+    registered = [{"name": "swept", "expression": "rate(5 minutes)"}, {"name": "timeout-2m", "after_s": 120}]
+    platform.loads["base"] = {"ok": True, "registered": {"schedules": registered}}
+
+    plugins.activate("base", by=ADMIN)
+
+    scheduler = platform.aws.client("scheduler")
+    made = {name: scheduler.get_schedule(Name=f"test-plugin-base_{name}") for name in ("tidy", "swept", "timeout-2m")}
+    assert {name: (one["ScheduleExpression"], one["ScheduleExpressionTimezone"]) for name, one in made.items()} == {
+        "tidy": ("cron(0 2 * * ? *)", "Europe/Berlin"),
+        "swept": ("rate(5 minutes)", "UTC"),
+        "timeout-2m": (made["timeout-2m"]["ScheduleExpression"], "UTC"),
+    }
+    once = datetime.strptime(made["timeout-2m"]["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+    assert timedelta(seconds=60) < once - clock.now() <= timedelta(seconds=120)
+    assert json.loads(made["tidy"]["Target"]["Input"]) == {
+        "kind": "schedule",
+        "name": "tidy",
+        "scheduled_time": "<aws.scheduler.scheduled-time>",
+    }
+    runtime.schedules.create("base", made["tidy"]["Target"]["Arn"], [{"name": "other", "expression": "@daily"}])
+    assert [one["Name"] for one in scheduler.list_schedules()["Schedules"]] == ["test-plugin-base_other"]
+    plugins.deactivate("base", by=ADMIN)
+    assert scheduler.list_schedules()["Schedules"] == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "field", "words"),
+    [
+        ({"name": "wrong", "expression": "61 * * * *"}, "schedules.wrong", "minute 61"),
+        ({"name": "wrong", "expression": "@daily", "timezone": "Mars/Base"}, "schedules.wrong.timezone", "'Mars/Base'"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused_by_its_name_and_none_is_made(platform, installed, schedule, field, words):
+    installed("base")
+    platform.loads["base"] = {"ok": True, "registered": {"schedules": [{"name": "right", "expression": "@daily"}, schedule]}}
+
+    with pytest.raises(ValidationError) as refused:
+        plugins.activate("base", by=ADMIN)
+
+    assert words in refused.value.details[field][0]
+    assert platform.aws.client("scheduler").list_schedules()["Schedules"] == []
+
+
+def test_a_theme_is_shown_while_its_plugin_is_active(platform, installed):
+    installed("night", type="theme", displayName="Night Shift")
+    platform.loads["night"] = {"ok": True, "registered": {"theme": {"palette": {"mode": "dark"}}}}
+
+    plugins.activate("night", by=ADMIN)
+
+    (one,) = runtime.active.everyone()
+    assert one.registered["theme"] == {"name": "Night Shift", "palette": {"mode": "dark"}}
 
 
 def test_a_command_that_another_active_plugin_has_is_refused_and_the_first_one_keeps_it(platform, active, installed):

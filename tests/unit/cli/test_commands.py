@@ -97,6 +97,20 @@ def test_a_wrong_call_is_exit_code_2_and_reaches_no_platform(streamspace, platfo
         (("templates", "show", "vscode"), "GET /templates/vscode", {"name": "vscode", "ports": [], "env": []}),
         (("commands", "list"), "GET /commands", [{"name": "sync", "description": "Sync"}]),
         (("notifications", "list"), "GET /notifications", [{"id": "n1", "title": "Hello", "read": False}]),
+        (
+            ("dialogs", "list"),
+            "GET /dialogs",
+            [
+                {
+                    "id": "d1",
+                    "title": "T",
+                    "message": "M",
+                    "from": {"name": "p"},
+                    "buttons": [{"label": "OK", "value": True}],
+                    "expiresAt": "t",
+                }
+            ],
+        ),
         (("whoami",), "GET /auth/me", {"username": "john"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -644,6 +658,42 @@ def test_a_notification_is_read(streamspace, platform):
     platform.answers("POST /notifications/n1/read")
 
     assert streamspace("notifications", "read", "n1").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        ({"url": "/x", "message": "Done"}, "Done\n"),
+        ({"url": "/x", "message": None}, "/x\n"),
+        ({"url": None, "message": None}, "Pressed button 2"),
+    ],
+)
+def test_pressing_a_notifications_button_says_what_came_of_it(streamspace, platform, answered, said):
+    platform.answers("POST /notifications/n1/actions/2", answered)
+
+    assert streamspace("notifications", "act", "n1", "2").stdout.startswith(said)
+
+
+DIALOG = {"id": "d1", "buttons": [{"label": "Cancel", "value": False}, {"label": "Delete", "value": {"all": True}}]}
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [(("cancel",), False), (("Delete",), {"all": True}), (('{"all": true}',), {"all": True}), (("--dismiss",), None)],
+)
+def test_a_dialog_is_answered_by_a_buttons_label_or_value(streamspace, platform, words, value):
+    platform.answers("GET /dialogs/d1", DIALOG)
+    platform.answers("POST /dialogs/d1/answer", DIALOG)
+
+    assert streamspace("dialogs", "answer", "d1", *words).exit_code == 0
+
+    assert platform.received[-1].body == {"value": value}
+
+
+@pytest.mark.parametrize("words", [(), ("OK", "--dismiss")])
+def test_an_answer_is_a_button_or_none(streamspace, platform, words):
+    assert streamspace("dialogs", "answer", "d1", *words).exit_code == 2
+    assert platform.received == []
 
 
 # Authors

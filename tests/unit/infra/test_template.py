@@ -19,6 +19,7 @@ ANYTHING = {
         "JobStepRole",
         "lambda:CreateEventSourceMapping lambda:DeleteEventSourceMapping lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping",
     ): "ids that nobody knows beforehand; held by a condition",
+    ("SweeperRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "as with the API's",
     ("JobStepRole", "lambda:ListEventSourceMappings"): "AWS holds lists to no resource",
 }
 
@@ -30,7 +31,7 @@ TABLES = {
     "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "EmailFeedback": {"MESSAGING"},
-    "Sweeper": {"JOBS", "WEBHOOKS", "RUNTIME"},
+    "Sweeper": {"ACCOUNTS", "MESSAGING", "PLUGINS", "RUNTIME", "EVENTS", "JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
     "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
@@ -271,6 +272,7 @@ def test_every_path_and_method_comes_to_the_function(resources):
     for methods in paths.values():
         assert set(methods) == {"get", "post", "put", "patch", "delete", "head", "options"}
     assert paths["/{proxy+}"]["get"]["parameters"][0]["name"] == "proxy"
+    assert resources["RestAPI"]["Properties"]["BinaryMediaTypes"] == ["*/*"], "bytes go out as bytes, whatever the caller accepts"
 
 
 def test_each_artifact_is_a_parameter_that_a_function_or_layer_takes(template):

@@ -75,6 +75,7 @@ def test_hop_by_hop_headers_are_not_passed_on(through):
     headers = through(conversation)["headers"]
 
     assert headers["x-kept"] == "1"
+    assert headers["accept"] == "*/*"
     assert not {"x-secret-hop", "te"} & set(headers)
 
 

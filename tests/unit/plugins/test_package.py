@@ -262,6 +262,16 @@ def test_a_package_that_brings_its_own_shim_is_refused():
         package.code_bundle(read)
 
 
+def test_a_theme_may_be_a_theme_json_and_no_code():
+    about = json.dumps({"name": "night", "version": "1.0.0", "type": "theme"}).encode()
+    read = package.read(zipped({"manifest.json": about, "theme.json": b"{}"}))
+
+    bundle = zipfile.ZipFile(io.BytesIO(package.code_bundle(read)))
+
+    assert bundle.read("index.js") == b"module.exports = { theme: require('./theme.json') };\n"
+    assert "entrypoints.main" in refused(zipped({"manifest.json": MANIFEST, "theme.json": b"{}"}))
+
+
 def test_its_migrations_are_read_with_it_and_refused_with_it():
     up = [{"op": "create_table", "table": "notes", "key": {"partition": "id"}}]
     read = package.read(zipped({**RIGHT, "migrations/0001_tables.json": json.dumps({"up": up}).encode()}))

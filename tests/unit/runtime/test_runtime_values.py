@@ -96,6 +96,10 @@ def test_a_failure_keeps_what_the_protocol_names_and_is_cut_to_size():
         {"widgets": [{}]},
         {"menuItems": [{"path": "/a", "position": "first"}]},
         {"schedules": [{"name": "tidy"}]},
+        {"schedules": [{"name": "tidy", "expression": "@daily", "after_s": 60}]},
+        {"schedules": [{"name": "tidy", "after_s": 59}]},
+        {"schedules": [{"name": "tidy up", "expression": "@daily"}]},
+        {"theme": "dark"},
         {"widgets": [{"id": "w", "body": "x" * registration.LARGEST_BYTES}]},
     ],
 )

@@ -61,11 +61,17 @@ def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def streamspace(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The SDK as a cold container imports it: without anything that an earlier test registered."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "streamspace"]:
+def streamspace(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The SDK as a cold container imports it: without anything that an earlier test registered, and leaving nothing to a later one."""
+    for name in _modules_of_the_sdk():
         monkeypatch.delitem(sys.modules, name)
-    return importlib.import_module("streamspace")
+    yield importlib.import_module("streamspace")
+    for name in _modules_of_the_sdk():
+        del sys.modules[name]
+
+
+def _modules_of_the_sdk() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] == "streamspace"]
 
 
 class Context:

@@ -72,7 +72,7 @@ for (const row of table.refusals) {
 test('the table has every method of the API', () => {
   const calls = [...table.requests, ...table.registrations].map((row) => /^streamspace\.([\w.]+)\(/.exec(row.js)[1]);
   const offered = ['api', 'email', 'storage', 'ui', 'commands'].flatMap((part) => Object.keys(streamspace[part]).map((name) => `${part}.${name}`));
-  const wanted = [...offered, 'notify', 'notifyAll', 'notifyAdmins', 'schedule'];
+  const wanted = [...offered, 'notify', 'notifyAll', 'notifyAdmins', 'schedule', 'setInterval', 'setTimeout', 'clearInterval', 'clearTimeout'];
   assert.deepEqual(wanted.filter((name) => !calls.includes(name)), []);
 });
 

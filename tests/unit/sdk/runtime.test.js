@@ -274,6 +274,89 @@ for (const [verdict, ran] of [['run', ['load', 'a']], ['dead-letter', ['load']]]
   });
 }
 
+// Each failure that is the platform's: as the author's code throws it, and as a cause of what it throws.
+for (const [what, code, fault] of [
+  ['503', 'await streamspace.api.getSession("x")', 'platform'],
+  ['its cause', 'await streamspace.api.getSession("x").catch((cause) => { throw new Error("wrapped", { cause }); })', 'platform'],
+  ['an answer', 'await streamspace.api.deleteSession("x")', undefined],
+  ['its own', 'throw new Error("own")', undefined],
+]) {
+  test(`a failure says whether it is the platform's: ${what}`, async (t) => {
+    const { container, platform } = await plugin(t, `module.exports = { async onSessionCreated() { ${code}; } };`);
+    await container.load();
+    platform.routes['GET /api/v1/sessions/x'] = { status: 503, headers: { 'retry-after': '60' } };
+    platform.routes['DELETE /api/v1/sessions/x'] = { status: 404, error: { code: 'SESSION_NOT_FOUND', message: 'No session' } };
+    platform.routes['*'] = { data: { verdict: 'retry' } };
+
+    await container.deliver([recorder()()]);
+
+    const [report] = platform.asked('/failures');
+    assert.equal(report.body.error.fault, fault);
+  });
+}
+
+test('a failure that could not be told is told with the next attempt, once', async (t) => {
+  const { container, platform } = await plugin(t, KEEPS_WHAT_IT_SAW);
+  const record = recorder();
+  await container.load();
+  platform.routes['*'] = { status: 500 };
+  const troubled = record({ id: 'a', fails: true });
+  await container.deliver([troubled]);
+  platform.routes['*'] = { data: { verdict: 'run' } };
+  troubled.attributes.ApproximateReceiveCount = '2';
+
+  await container.deliver([troubled]);
+  await container.deliver([troubled]);
+
+  const begun = platform.asked('/attempts').map(({ body }) => body.unreported?.message);
+  assert.deepEqual(begun, ['no a', undefined]);
+});
+
+test('a delivery is reported only when its message asks for it, or with the next failure', async (t) => {
+  const { container, platform } = await plugin(t, KEEPS_WHAT_IT_SAW);
+  const record = recorder();
+  await container.load();
+  platform.routes['*'] = { data: { verdict: 'retry' } };
+  const asking = record({ id: 'b' });
+  asking.body = asking.body.replace('{', '{"report_delivery":true,');
+
+  await container.deliver([record({ id: 'a' })]);
+  await container.deliver([record({ id: 'x', fails: true })]);
+  await container.deliver([record({ id: 'y', fails: true })]);
+  await container.deliver([asking]);
+  await container.deliver([record({ id: 'z', fails: true })]);
+
+  const told = platform.requests.map(({ line, body }) => [line.split('/').at(-1), body.has_delivered]);
+  assert.deepEqual(told, [['failures', true], ['failures', undefined], ['deliveries', undefined], ['failures', undefined]]);
+});
+
+test('a delivery that cannot be reported is a delivery', async (t) => {
+  const { container, platform } = await plugin(t, KEEPS_WHAT_IT_SAW);
+  await container.load();
+  platform.routes['*'] = { status: 500 };
+  const asking = recorder()({ id: 'a' });
+  asking.body = asking.body.replace('{', '{"report_delivery":true,');
+
+  assert.deepEqual(await container.deliver([asking]), []);
+});
+
+test('each call says how many hooks led to it', async (t) => {
+  const { container, platform } = await plugin(t, `module.exports = {
+    onLoad() { streamspace.commands.register({ name: 'look', description: 'd', handler: () => streamspace.api.getSessions() }); },
+    async onSessionCreated() { await streamspace.api.getSessions(); },
+  };`);
+  await container.load();
+  platform.routes['*'] = { data: [] };
+  const caused = recorder()();
+  caused.body = caused.body.replace('{', '{"hops":3,');
+
+  await container.deliver([recorder()(), caused]);
+  await container.command('look');
+  await container.call({ kind: 'command', name: 'look', args: {}, caller: { username: 'ann' }, settings_version: 1, hops: 2 });
+
+  assert.deepEqual(platform.requests.map(({ headers }) => headers['x-streamspace-hops']), ['0', '3', '0', '2']);
+});
+
 test('an attempt that cannot be begun is not run', async (t) => {
   const { container, platform } = await plugin(t, KEEPS_WHAT_IT_SAW);
   const record = recorder();

@@ -7,5 +7,6 @@ const handler = createHandler(process.argv[2]);
 
 process.on('message', async ({ payload, leftMs }) => {
   const end = Date.now() + leftMs;
-  process.send({ answer: await handler(payload, { getRemainingTimeInMillis: () => end - Date.now() }) });
+  const answer = await handler(payload, { getRemainingTimeInMillis: () => end - Date.now() }).catch(({ message }) => ({ thrown: message }));
+  process.send({ answer });
 });

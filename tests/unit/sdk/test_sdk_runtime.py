@@ -281,6 +281,109 @@ def test_an_event_received_again_begins_an_attempt(
     assert [entry[0] for entry in started.command("seen")["result"]] == ran
 
 
+WRAPPED = """
+            try:
+                streamspace.api.get_session("x")
+            except Exception as error:
+                raise ValueError("wrapped") from error
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("streamspace.api.get_session('x')", "platform"),
+        (WRAPPED.strip(), "platform"),
+        ("streamspace.api.delete_session('x')", None),
+        ("raise ValueError('own')", None),
+    ],
+    ids=["503", "its cause", "an answer", "its own"],
+)
+def test_a_failure_says_whether_it_is_the_platforms(
+    plugin: Start, platform: FakePlatform, record: Record, code: str, fault: str | None
+) -> None:
+    started = plugin(f"""
+    import streamspace
+    class Plugin:
+        def on_session_created(self, session):
+            {code}
+    """)
+    started.load()
+    platform.routes["GET /api/v1/sessions/x"] = {"status": 503, "headers": {"retry-after": "60"}}
+    platform.routes["DELETE /api/v1/sessions/x"] = {"status": 404, "error": {"code": "SESSION_NOT_FOUND", "message": "No session"}}
+    platform.routes["*"] = {"data": {"verdict": "retry"}}
+
+    started.deliver(record())
+
+    [report] = platform.asked("/failures")
+    assert report["body"]["error"].get("fault") == fault
+
+
+def test_a_failure_that_could_not_be_told_is_told_with_the_next_attempt_once(plugin: Start, platform: FakePlatform, record: Record) -> None:
+    started = plugin(KEEPS_WHAT_IT_SAW)
+    started.load()
+    platform.routes["*"] = {"status": 500}
+    troubled = record({"id": "a", "fails": True})
+    started.deliver(troubled)
+    platform.routes["*"] = {"data": {"verdict": "run"}}
+    troubled["attributes"]["ApproximateReceiveCount"] = "2"
+
+    started.deliver(troubled)
+    started.deliver(troubled)
+
+    assert [begun["body"].get("unreported", {}).get("message") for begun in platform.asked("/attempts")] == ["no a", None]
+
+
+def asking(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "body": record["body"].replace("{", '{"report_delivery": true, ', 1)}
+
+
+def test_a_delivery_is_reported_only_when_its_message_asks_for_it_or_with_the_next_failure(
+    plugin: Start, platform: FakePlatform, record: Record
+) -> None:
+    started = plugin(KEEPS_WHAT_IT_SAW)
+    started.load()
+    platform.routes["*"] = {"data": {"verdict": "retry"}}
+
+    started.deliver(record({"id": "a"}))
+    started.deliver(record({"id": "x", "fails": True}))
+    started.deliver(record({"id": "y", "fails": True}))
+    started.deliver(asking(record({"id": "b"})))
+    started.deliver(record({"id": "z", "fails": True}))
+
+    told = [(request["line"].split("/")[-1], request["body"].get("has_delivered")) for request in platform.requests]
+    assert told == [("failures", True), ("failures", None), ("deliveries", None), ("failures", None)]
+
+
+def test_a_delivery_that_cannot_be_reported_is_a_delivery(plugin: Start, platform: FakePlatform, record: Record) -> None:
+    started = plugin(KEEPS_WHAT_IT_SAW)
+    started.load()
+    platform.routes["*"] = {"status": 500}
+
+    assert started.deliver(asking(record({"id": "a"}))) == []
+
+
+def test_each_call_says_how_many_hooks_led_to_it(plugin: Start, platform: FakePlatform, record: Record) -> None:
+    started = plugin("""
+    import streamspace
+    class Plugin:
+        def on_load(self):
+            streamspace.commands.register(name="look", description="d", handler=lambda args: streamspace.api.get_sessions())
+        def on_session_created(self, session):
+            streamspace.api.get_sessions()
+    """)
+    started.load()
+    platform.routes["*"] = {"data": []}
+    caused = record()
+    caused["body"] = caused["body"].replace("{", '{"hops": 3, ', 1)
+
+    started.deliver(record(), caused)
+    started.command("look")
+    started.call({"kind": "command", "name": "look", "args": {}, "caller": {"username": "ann"}, "settings_version": 1, "hops": 2})
+
+    assert [request["headers"]["x-streamspace-hops"] for request in platform.requests] == ["0", "3", "0", "2"]
+
+
 def test_an_attempt_that_cannot_be_begun_is_not_run(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin(KEEPS_WHAT_IT_SAW)
     started.load()

@@ -59,7 +59,7 @@ def create_platform(
 ) -> Platform:
     """A platform with one plugin on it, not loaded yet.
 
-    ``folder`` is the one with ``manifest.json``: by default the working directory, or the next one above that has it.
+    ``folder`` is the one with ``manifest.json``: by default the next one above the calling file, or the working directory, that has it.
     ``users`` and ``templates`` need their name only; the rest is filled in. ``settings`` stand over the manifest's defaults.
     ``scopes`` take the place of the manifest's ``permissions``. ``email=False`` is an installation that sends none. ``commands`` are
     other plugins': ``{"audit-search": lambda args: [...]}``. ``answer`` is what people answer to dialogs; None is nobody.
@@ -68,7 +68,8 @@ def create_platform(
     """
     while _open:
         _open[-1].close()
-    return Platform(_folder_of(folder), list(users), list(templates), dict(settings or {}), scopes, email, dict(commands or {}), answer)
+    place = _folder_of(folder, sys._getframe(1).f_code.co_filename)
+    return Platform(place, list(users), list(templates), dict(settings or {}), scopes, email, dict(commands or {}), answer)
 
 
 class Platform:
@@ -90,7 +91,7 @@ class Platform:
         self._others = commands
         own = {path.stem for path in folder.glob("emails/*") if path.suffix in (".txt", ".html")}
         self._world = World(sends_email=email, email_templates=own)
-        granted = frozenset(self.manifest.get("permissions") or () if scopes is None else scopes)
+        granted = frozenset(_scopes_of(self.manifest) if scopes is None else scopes)
         slug, version = self.manifest["name"], self.manifest.get("version", "1.0.0")
         self._server = Server(self._world, slug, version, granted, run_command=self._run_of_another, answer=answer)
         self._server.settings = {**_defaults(self.manifest), **_known(self.manifest, settings)}
@@ -455,12 +456,19 @@ _STATE_AFTER = {
 }
 
 
-def _folder_of(given: str | os.PathLike[str] | None) -> Path:
-    start = Path.cwd() if given is None else Path(given).resolve()
-    for folder in (start, *start.parents) if given is None else (start,):
+def _scopes_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Other words for scopes are understood, as the platform does."""
+    return [CONTRACT["scopeWords"].get(word.lower().replace("-", "_"), word) for word in manifest.get("permissions") or ()]
+
+
+def _folder_of(given: str | os.PathLike[str] | None, caller: str) -> Path:
+    starts = [Path(caller).resolve(), Path.cwd() / "manifest.json"]
+    folders = [parent for start in starts for parent in start.parents] if given is None else [Path(given).resolve()]
+    for folder in folders:
         if (folder / "manifest.json").is_file():
             return folder
-    raise FileNotFoundError(f"There is no manifest.json in {start}: say where the plugin is, create_platform('path/to/plugin')")
+    where = given or Path.cwd()
+    raise FileNotFoundError(f"There is no manifest.json in {where}: say where the plugin is, create_platform('path/to/plugin')")
 
 
 def _whole_user(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -222,9 +222,15 @@ class Server:
         mine = {"slug": self.slug, "version": self.version, "settings": self.settings, "settings_version": self.settings_version}
         return {**mine, "platform": platform}
 
+    def cancel_schedule(self, _name: str) -> Any:
+        """The SDK runs it no more."""
+
     def begin_attempt(self, event_id: str, body: dict[str, Any]) -> Any:
         self._attempts[event_id] = self._attempts.get(event_id, 0) + 1
         return {"verdict": "run"}
+
+    def note_delivery(self, event_id: str) -> None:
+        """Nobody is set aside in here, so there is nothing to contradict."""
 
     def report_failure(self, event_id: str, body: dict[str, Any]) -> Any:
         if body["attempt"] == 1:
@@ -263,9 +269,11 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "PUT storage/{key+}": Server.put_value,
     "DELETE storage/{key+}": Server.delete_value,
     "POST commands/{name}/execute": Server.execute,
+    "DELETE runtime/schedules/{name}": Server.cancel_schedule,
     "GET runtime/self": Server.itself,
     "POST runtime/events/{event_id}/attempts": Server.begin_attempt,
     "POST runtime/events/{event_id}/failures": Server.report_failure,
+    "POST runtime/events/{event_id}/deliveries": Server.note_delivery,
 }
 
 

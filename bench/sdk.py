@@ -1,0 +1,163 @@
+"""What the SDKs cost a plugin: a cold start against a hello world's, a warm hook with one storage call against the bare request, size.
+
+The cold start is a fresh process until it has answered ``load``, the process's own start included, as Lambda's is; the hello world
+answers the same call with a constant. The platform is a server on loopback that answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bench.report import Table, by_turns, milliseconds, ratio
+from infra import sdk_bundle
+
+_HERE = Path(__file__).parent
+_LAYERS = _HERE.parent / "plugin_layers"
+_SDKS = {"JavaScript": _LAYERS / "nodejs/node_modules/streamspace", "Python": _LAYERS / "python/streamspace"}
+_COLD_ROUNDS, _WARM_ROUNDS = 25, 400
+_MANIFEST = {"name": "bench", "version": "1.0.0", "permissions": ["storage", "commands"]}
+_FILES: dict[str, dict[str, dict[str, str]]] = {
+    "JavaScript": {
+        "hello": {"streamspace_shim.js": "exports.handler = async () => ({ ok: true });"},
+        "plugin": {
+            "streamspace_shim.js": "exports.handler = require('streamspace/runtime').createHandler(__dirname);",
+            "index.js": "module.exports = { onLoad() { streamspace.commands.register({ name: 'one', description: 'd',"
+            " handler: () => streamspace.storage.get('k') }); } };",
+        },
+    },
+    "Python": {
+        "hello": {"streamspace_shim.py": "def handler(event, context):\n    return {'ok': True}\n"},
+        "plugin": {
+            "streamspace_shim.py": "from streamspace.runtime import create_handler\nhandler = create_handler(__file__)\n",
+            "plugin.py": "import streamspace\n\ndef on_load():\n    streamspace.commands.register("
+            "name='one', description='d', handler=lambda args: streamspace.storage.get('k'))\n",
+        },
+    },
+}
+
+
+def run() -> list[Table]:
+    with tempfile.TemporaryDirectory(prefix="streamspace-bench-") as folder, _platform() as url:
+        cold, warm = [], []
+        _ship_javascript(Path(folder))
+        for language in _FILES:
+            folders = {kind: _packed(Path(folder) / language / kind, language, kind) for kind in ("hello", "plugin")}
+            plugin, hello = by_turns(
+                _COLD_ROUNDS,
+                partial(_first_s, language, folders["plugin"], url),
+                partial(_first_s, language, folders["hello"], url),
+            )
+            wall, bare_wall = [each[0] for each in plugin], [each[0] for each in hello]
+            cpu, bare_cpu = [each[1] for each in plugin], [each[1] for each in hello]
+            cold.append(
+                (language, ratio(wall, bare_wall), ratio(cpu, bare_cpu), milliseconds(wall), milliseconds(bare_wall), _size(language))
+            )
+            found = _process(language, folders["plugin"], url, "warm")
+            warm.append((language, ratio(found["hook"], found["bare"]), milliseconds(found["hook"]), milliseconds(found["bare"])))
+    return [
+        Table(
+            "Cold start of a plugin",
+            "A fresh process until it has answered `load`, against a handler without the SDK; and the SDK's files (at most 200 KB).",
+            ("SDK", "ratio", "ratio of CPU time", "plugin", "hello world", "size"),
+            cold,
+        ),
+        Table(
+            "A warm hook with one storage call",
+            f"`storage.get` in a command, p50 of {_WARM_ROUNDS}, by turns with the same request made by hand on a kept connection.",
+            ("SDK", "ratio", "hook", "bare request"),
+            warm,
+        ),
+    ]
+
+
+def _ship_javascript(folder: Path) -> None:
+    """As the layer has it: in one file."""
+    sdk = folder / "layer/node_modules/streamspace"
+    sdk.mkdir(parents=True)
+    for name, text in sdk_bundle.bundled(_SDKS["JavaScript"]):
+        (sdk / name).write_text(text)
+
+
+def _packed(folder: Path, language: str, kind: str) -> Path:
+    folder.mkdir(parents=True)
+    for name, text in _FILES[language][kind].items():
+        (folder / name).write_text(text)
+    (folder / "manifest.json").write_text(json.dumps({**_MANIFEST, "runtime": {"JavaScript": "nodejs"}.get(language, "python")}))
+    return folder
+
+
+def _first_s(language: str, folder: Path, url: str) -> tuple[float, float]:
+    """Wall time, and the process's own time: what else the machine does is not in that."""
+    began, used = time.perf_counter(), _children_s()
+    _process(language, folder, url, "first")
+    return time.perf_counter() - began, _children_s() - used
+
+
+def _children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _process(language: str, folder: Path, url: str, mode: str) -> dict[str, list[float]]:
+    # As on Lambda: no site-packages, and nothing of the caller's environment. Layers lie where the language looks.
+    runner = (
+        ["node", str(_HERE / "sdk_process.js")] if language == "JavaScript" else [sys.executable, "-S", "-E", str(_HERE / "sdk_process.py")]
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "NODE_PATH": str(folder.parents[1] / "layer/node_modules"),
+        "BENCH_LAYER": str(_LAYERS / "python"),
+        "STREAMSPACE_API_URL": url,
+        "STREAMSPACE_TOKEN": "ss_bench",
+        "STREAMSPACE_PLUGIN": "bench",
+    }
+    done = subprocess.run(
+        [*runner, str(folder), mode, str(_WARM_ROUNDS), url], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{language}, {folder.name}, {mode} failed:\n{done.stderr[-3000:]}")
+    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1]).get("found") or {}
+    return found
+
+
+def _size(language: str) -> str:
+    """Of what the layer carries: not the kit for authors' tests."""
+    left_out = {"__pycache__", "testing"}
+    files = [path for path in _SDKS[language].rglob("*") if path.is_file() and not left_out & set(path.parts)]
+    return f"{sum(path.stat().st_size for path in files) / 1024:.0f} KB"
+
+
+@contextmanager
+def _platform() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            body = b'{"success": true, "data": {"n": 1}, "meta": {}}'
+            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

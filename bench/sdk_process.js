@@ -1,0 +1,28 @@
+'use strict';
+
+// node sdk_process.js FOLDER first|warm ROUNDS URL: answers a call from the plugin, or the bare handler, in the folder.
+const path = require('node:path');
+
+const [folder, mode, rounds, url] = process.argv.slice(2);
+const context = { getRemainingTimeInMillis: () => 30_000 };
+const { handler } = require(path.join(folder, 'streamspace_shim.js'));
+
+async function main() {
+  await handler({ kind: 'load', settings: {}, settings_version: 1 }, context);
+  if (mode === 'first') return undefined;
+  const one = { kind: 'command', name: 'one', args: {}, settings_version: 1 };
+  const bare = async () => JSON.parse(await (await fetch(`${url}/api/v1/storage/k`)).text());
+  const found = { hook: [], bare: [] };
+  for (let round = 0; round < Number(rounds) + 20; round += 1) {
+    for (const [side, work] of [['hook', () => handler(one, context)], ['bare', bare]]) {
+      const began = performance.now();
+      await work();
+      if (round >= 20) found[side].push((performance.now() - began) / 1000);
+    }
+  }
+  return found;
+}
+
+main().then((found) => {
+  process.stdout.write(`${JSON.stringify({ found })}\n`, () => process.reallyExit(0));
+});

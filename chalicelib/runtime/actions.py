@@ -1,0 +1,80 @@
+"""Buttons of notifications that run something: a function of the plugin that sent it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib import messaging
+from chalicelib.accounts import Caller
+from chalicelib.messaging import Action, Notification, NotificationActionUnavailable
+from chalicelib.runtime import active, failures, invoking
+from chalicelib.runtime.active import ActivePlugin
+from chalicelib.runtime.errors import NotificationActionFailed
+
+_LONGEST_MESSAGE = 4000
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """``url`` is where to go now, None for nowhere; ``message`` is what the plugin says to the person."""
+
+    url: str | None
+    message: str | None = None
+
+
+def press(caller: Caller, notification_id: str, position: int) -> Pressed:
+    """Press a button, counted from 0. A link is told; a function of the plugin runs, once for each person and notification.
+
+    One whose function failed, or is gone, can be pressed again.
+
+    Raises: NotificationNotFound, NotificationActionNotFound, NotificationAlreadyActed; NotificationActionUnavailable, saying why;
+    PluginHeld while the plugin is updated;
+    NotificationActionFailed with the plugin's own error; PluginCrashed.
+    """
+    notification, action = messaging.button(caller, notification_id, position)
+    if action.handler is None:
+        return Pressed(action.url)
+    plugin = _sender_of(notification)
+    messaging.claim_action(caller, notification_id)
+    try:
+        message = _run(plugin, notification, position, action, caller)
+    except Exception:
+        messaging.release_action(caller, notification_id)
+        raise
+    return Pressed(action.url, message)
+
+
+def _sender_of(notification: Notification) -> ActivePlugin:
+    sender = notification.sender
+    plugin = active.find(sender.id) if sender.kind == "plugin" else None
+    if plugin is None:
+        why = f"the plugin '{sender.id}' is not active" if sender.kind == "plugin" else "no plugin sent this notification"
+        raise NotificationActionUnavailable(f"Nothing can run for this button: {why}")
+    active.must_not_be_held(plugin)
+    return plugin
+
+
+def _run(plugin: ActivePlugin, notification: Notification, position: int, action: Action, caller: Caller) -> str | None:
+    answer = invoking.call_for_a_request(
+        plugin.slug,
+        {
+            "kind": "action",
+            "handler_id": action.handler,
+            "notification": {name: getattr(notification, name) for name in ("id", "title", "message", "type")},
+            "action": {"index": position, "label": action.label},
+            "caller": {"username": caller.id},
+            "settings_version": plugin.settings_version,
+        },
+    )
+    if not answer["ok"]:
+        failure = answer["error"]
+        sentence = f"'{action.label}' of the plugin '{plugin.slug}' failed: {failure['message']}"
+        raise NotificationActionFailed(sentence, plugin=plugin.slug, **failures.told(failure))
+    if not answer.get("handled"):
+        raise NotificationActionUnavailable(
+            f"'{action.label}' worked only for a while after the notification was sent: the plugin '{plugin.slug}' has forgotten it since, "
+            "and has no onNotificationAction for later",
+            plugin=plugin.slug,
+        )
+    message = answer.get("message")
+    return message[:_LONGEST_MESSAGE] if isinstance(message, str) and message else None
