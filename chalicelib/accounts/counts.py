@@ -169,8 +169,13 @@ def put_daily_calls(work: UnitOfWork, slug: str, calls: int | None) -> None:
 
 @retried
 def forget_daily_calls(slug: str) -> None:
+    """What a plugin was granted, and what was counted of it. Nothing there is fine."""
     with unit_of_work() as work:
         put_daily_calls(work, slug, None)
+    today = Window.at(clock.timestamp()).day
+    for day in (today - 1, today):
+        key = {"pk": {"S": f"CALLS#plugin#{slug}"}, "sk": {"S": str(day)}}
+        connection().client.delete_item(TableName=RatesRow.Meta.table_name, Key=key)
 
 
 def _row() -> RatesRow:

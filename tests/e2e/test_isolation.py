@@ -128,7 +128,7 @@ def test_in_its_own_queue_it_can_neither_forge_nor_drop_events(prisoner, call):
     assert_refused(lambda: QUEUE_CALLS[call](prisoner.aws.client("sqs"), url))
 
 
-TABLES = ("Accounts", "Sessions", "Messag", "Plugins", "Marketplace", "Runtime", "Jobs", "Events")
+TABLES = ("Accounts", "Sessions", "Messag", "Plugins", "Marketplace", "Runtime", "Jobs", "Events", "Webhooks")
 TABLE_CALLS: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
     "GetItem": lambda db, table, key: db.get_item(TableName=table, Key=key),
     "PutItem": lambda db, table, key: db.put_item(TableName=table, Item=key),
@@ -318,7 +318,7 @@ def test_whatever_key_it_names_is_its_own(prisoner, key):
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": f"STORAGE#{prisoner.neighbour.slug}"}},
     )["Items"]
-    assert [(row["sk"]["S"], row["body"]["S"]) for row in rows] == [("mine", f'"{prisoner.neighbour.slug}"')]
+    assert [(row["sk"]["S"], row["value"]["S"]) for row in rows] == [("mine", f'"{prisoner.neighbour.slug}"')]
 
 
 def test_a_cursor_of_a_neighbours_list_opens_nothing(prisoner, api):

@@ -190,7 +190,7 @@ def test_commands_and_extensions(spend, platform, watcher):
 
     assert [one["label"] for one in found["menuItems"]] == ["A", "B", "C"]
     assert {one["plugin"] for one in found["menuItems"]} == {"watcher"}
-    assert found["themes"] == [{"plugin": "watcher", "name": "watcher", "palette": {"mode": "dark"}}]
+    assert found["themes"] == [{"plugin": "watcher", "name": "Watcher", "palette": {"mode": "dark"}}]
     accounts.create_user(username="jane", full_name="J", email="j@example.com", by=None)
     jane = accounts.create_token(Caller("user", "jane", "J", "user", None), "test", None).text
     assert [one["id"] for one in spend("GET", "/ui/extensions", token=jane).body["data"]["widgets"]] == ["w"]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from chalicelib import plugins, runtime
+from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.events import history
 from chalicelib.marketplace import repository as marketplace
@@ -181,3 +181,15 @@ def test_a_change_leaves_what_it_does_not_name():
     before = {"memory_mb": 512, "timeout_s": 5}
 
     assert runtime.limits.changed(before, {"timeout_s": None, "concurrency": 4}) == {"memory_mb": 512, "concurrency": 4}
+
+
+def test_an_uninstalled_plugin_leaves_no_count_of_its_calls(platform, repository):
+    repository.publish(package("counted"))
+    marketplace.forget()
+    assert platform.install("counted").status == "succeeded"
+    accounts.counts.count("plugin", "counted", "plugin")
+    assert accounts.counts.calls_today("counted") == 1
+
+    platform.uninstall("counted", backup=False)
+
+    assert platform.left_over() == {}
