@@ -12,6 +12,7 @@ from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
 from cli.logs import logs
 from cli.output import Columns, json_option, show, show_json, tree, visible
+from cli.plugin_data import backups, kept, restore
 
 _NO_WAIT = {"Prefer": "respond-async"}
 
@@ -232,7 +233,7 @@ def bulk(context: Context, action: str, slugs: tuple[str, ...], yes: bool, as_js
 def uninstall(context: Context, slug: str, keep_data: bool, no_backup: bool, yes: bool, as_json: bool) -> None:
     """Remove a plugin, by default with its data, after a backup."""
     if not yes:
-        lost = "Its data stays." if keep_data else "Its settings and data are deleted."
+        lost = "Its data stays." if keep_data else f"Its settings are deleted, and {kept(context.client, slug)}."
         saved = "No backup is made." if no_backup else "A backup is made first."
         click.confirm(f"Uninstall {slug}? {lost} {saved}", abort=True, err=True)
     answer = context.client.delete(_path(slug), keep_data=keep_data, backup=not no_backup, headers=_NO_WAIT)
@@ -389,3 +390,5 @@ def replay(context: Context, slug: str, event_id: int | None, since: str | None,
 
 
 plugins.add_command(logs)
+plugins.add_command(backups)
+plugins.add_command(restore)

@@ -24,6 +24,7 @@ RESOURCES = {
     "marketplace": ("admin",),
     "notifications": ("notifications",),
     "platform": ("health", "platform"),
+    "plugin_data": ("admin",),
     "plugins": ("admin",),
     "runtime": ("admin", "runtime"),
     "sessions": ("sessions", "users"),

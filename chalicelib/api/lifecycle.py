@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chalicelib import jobs, plugins
 from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.job_answers import answer
 from chalicelib.api.views import jobs as views
-from chalicelib.core.errors import StreamSpaceError
-from chalicelib.jobs import Job
 
 routes = Routes()
 
@@ -51,7 +48,7 @@ def install(request: Request) -> Reply:
     """REST §7. 200 when done within 20 s, else 202. 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID,
     DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
     job = jobs.start_install(request.body, actor=request.caller.actor)
-    return _answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
+    return answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
 
 
 @routes.post("/admin/plugins/{slug}/update", permission="plugins.update", body=_UPDATE, body_limit=_LARGEST_UPLOAD, aws_calls=40)
@@ -62,7 +59,7 @@ def update(request: Request, slug: str) -> Reply:
     MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
     """
     job = jobs.start_update(slug, request.body, actor=request.caller.actor)
-    return _answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
+    return answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
 
 
 @routes.delete(
@@ -75,7 +72,7 @@ def uninstall(request: Request, slug: str) -> Reply:
     """REST §9. 200 when done within 20 s, else 202. 404 PLUGIN_NOT_FOUND, 403 PLUGIN_IS_CORE, 422 HAS_DEPENDENTS."""
     query = request.query
     job = jobs.start_uninstall(slug, keep_data=query["keep_data"], backup=query["backup"], actor=request.caller.actor)
-    return _answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
+    return answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
 
 
 @routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", aws_calls=30)
@@ -104,22 +101,3 @@ def progress(request: Request, job_id: str) -> Reply:
     """REST §7, progress. Waits up to 20 s for news and returns it; the client reconnects with Last-Event-ID. 404 JOB_NOT_FOUND."""
     news = jobs.wait_for_news(job_id, request.header("last-event-id") or "")
     return Reply(text=views.event_stream(news), headers={"Content-Type": "text/event-stream; charset=utf-8"})
-
-
-def _answer(
-    request: Request,
-    job: Job,
-    done: str,
-    failure: type[StreamSpaceError],
-) -> Reply:
-    wants_no_wait = "respond-async" in (request.header("prefer") or "")
-    if not wants_no_wait:
-        job = jobs.wait_for_end(job.id)
-    if job.status == jobs.SUCCEEDED:
-        return Reply({**job.made["result"], "job_id": job.id}, message=done)
-    if job.has_ended:
-        error: dict[str, Any] = job.error or {}
-        raise failure(error.get("message"), job_id=job.id, step=error.get("step"), cause=error, left=job.left)
-    # Source of Prefer and its echo: RFC 7240 §4.1
-    applied = {"Preference-Applied": "respond-async"} if wants_no_wait else {}
-    return Reply(views.started(job), status=202, message="Still working; follow the job", headers=applied)

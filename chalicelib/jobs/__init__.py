@@ -10,14 +10,25 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.jobs import steps
-from chalicelib.jobs.errors import InstallationFailed, UninstallationFailed, UpdateFailed
+from chalicelib.jobs.backups import Backup
+from chalicelib.jobs.backups import listed as backups_of
+from chalicelib.jobs.errors import InstallationFailed, RestorationFailed, UninstallationFailed, UpdateFailed
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.records import FAILED, STUCK, SUCCEEDED, Job, News, get
-from chalicelib.jobs.service import recover_abandoned, start_install, start_uninstall, start_update, wait_for_end, wait_for_news
+from chalicelib.jobs.restore import RESTORE
+from chalicelib.jobs.service import (
+    recover_abandoned,
+    start_install,
+    start_restore,
+    start_uninstall,
+    start_update,
+    wait_for_end,
+    wait_for_news,
+)
 from chalicelib.jobs.uninstall import UNINSTALL
 from chalicelib.jobs.update import UPDATE
 
-SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL, UPDATE)}
+SAGAS = {saga.name: saga for saga in (INSTALL, UNINSTALL, UPDATE, RESTORE)}
 
 
 def run_step(payload: dict[str, Any]) -> None:
@@ -30,15 +41,19 @@ __all__ = [
     "SAGAS",
     "STUCK",
     "SUCCEEDED",
+    "Backup",
     "InstallationFailed",
     "Job",
     "News",
+    "RestorationFailed",
     "UninstallationFailed",
     "UpdateFailed",
+    "backups_of",
     "get",
     "recover_abandoned",
     "run_step",
     "start_install",
+    "start_restore",
     "start_uninstall",
     "start_update",
     "wait_for_end",

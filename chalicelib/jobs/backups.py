@@ -16,19 +16,33 @@ data.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 
 from chalicelib import plugins, runtime
 from chalicelib.core import clock
+from chalicelib.events import retried
 from chalicelib.jobs import artifacts
 from chalicelib.runtime.table_keys import Shape
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
 _PREFIX = "backups/plugins/"
+_NAME = r"-([0-9]+\.[0-9]+\.[0-9]+.*)-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9.]+Z\.zip"
 _PASSING_PREFIX = "backups/passing/"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """``version`` is the plugin's."""
+
+    key: str
+    version: str
+    made_at: str
+    size_bytes: int
 
 
 def key_of(slug: str, version: str, moment: str) -> str:
@@ -46,20 +60,22 @@ def make(key: str, slug: str, version: str) -> None:
     with _new_archive(key) as archive:
         archive.writestr("backup.json", json.dumps({"format": 1, "slug": slug, "version": version, "made_at": clock.rfc3339(clock.now())}))
         archive.writestr("package.zip", artifacts.get(artifacts.package_key(slug, version)))
-        archive.writestr("settings.json", json.dumps(plugins.stored_settings(slug)))
         _write_data(archive, slug)
 
 
 def make_snapshot(key: str, slug: str) -> None:
-    """The plugin's data, before something is done to it. One that is there already is left alone: it is from before."""
+    """The plugin's settings and data, before something is done to it. One that is there already is left alone: it is from before."""
     if not artifacts.exists(key):
         with _new_archive(key) as archive:
             _write_data(archive, slug)
 
 
+@retried
 def restore_data(key: str, slug: str) -> None:
-    """Make the plugin's storage and tables what they were in the backup or snapshot. May be done twice, and finishes what died half-way."""
+    """Make the plugin's settings, storage and tables what they were in the backup or snapshot. May be done twice, and finishes what died
+    half-way; a late write of the plugin's has it begin again."""
     with _opened(key) as archive:
+        plugins.restore_settings(slug, json.loads(archive.read("settings.json")))
         runtime.storage.load(slug, _stored(archive))
         tables = json.loads(archive.read("tables.json"))
         runtime.tables.drop_all(slug)
@@ -69,6 +85,17 @@ def restore_data(key: str, slug: str) -> None:
             with archive.open(f"tables/{shape.name}.jsonl") as lines:
                 runtime.tables.load(slug, shape, (line.decode() for line in lines))
         runtime.migrations.load(slug, tables["migrations"])
+
+
+def listed(slug: str) -> list[Backup]:
+    """The plugin's backups, newest first."""
+    found = []
+    for one in artifacts.list_under(f"{_PREFIX}{slug}-"):
+        # Another plugin's name may begin with this one's.
+        name = re.fullmatch(re.escape(slug) + _NAME, one["Key"].removeprefix(_PREFIX))
+        if name is not None:
+            found.append(Backup(one["Key"], name[1], clock.rfc3339(one["LastModified"]), one["Size"]))
+    return sorted(found, key=lambda one: one.made_at, reverse=True)
 
 
 def package_of(key: str) -> bytes:
@@ -96,6 +123,7 @@ def _opened(key: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _write_data(archive: zipfile.ZipFile, slug: str) -> None:
+    archive.writestr("settings.json", json.dumps(plugins.stored_settings(slug)))
     with archive.open("storage.jsonl", "w") as lines:
         for key, text in runtime.storage.everything(slug):
             lines.write(b'{"key":%b,"value":%b}\n' % (json.dumps(key).encode(), text.replace(b"\n", b" ")))

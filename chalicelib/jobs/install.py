@@ -37,7 +37,7 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
-        "keeps": _with_kept_data(touched),
+        "keeps": with_kept_data(touched),
     }
 
 
@@ -47,7 +47,22 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
         archive = base64.b64decode(package_base64, validate=True)
     except binascii.Error as error:
         raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
-    package = plugins.read_package(archive)
+    plan = _plan_of_package(plugins.read_package(archive), activate=activate)
+    key = f"uploads/{ids.text('upload')}.zip"
+    artifacts.put(key, archive)
+    return {**plan, "source": "upload", "upload_key": key}
+
+
+def plan_from_backup(key: str, slug: str) -> dict[str, Any]:
+    """The plugin that was backed up, with its data, in the place of what an earlier life of it left. Raises what :func:`plan_from_upload`
+    raises."""
+    package = plugins.read_package(backups.package_of(key))
+    if package.manifest.slug != slug:
+        raise plugins.PackageInvalid({"backup_path": [f"It is a backup of '{package.manifest.slug}', not of '{slug}'"]})
+    return {**_plan_of_package(package, activate=True), "source": "backup", "backup_key": key}
+
+
+def _plan_of_package(package: Package, *, activate: bool) -> dict[str, Any]:
     installed = plugins.all_installed()
     slug = package.manifest.slug
     plugins.require_system(package.manifest)
@@ -58,17 +73,13 @@ def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
         plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
         needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
     touched = [slug, *(one["slug"] for one in needed)]
-    key = f"uploads/{ids.text('upload')}.zip"
-    artifacts.put(key, archive)
     return {
-        "source": "upload",
-        "upload_key": key,
         "slug": slug,
         "version": package.manifest.version,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
-        "keeps": _with_kept_data(touched),
+        "keeps": with_kept_data(touched),
     }
 
 
@@ -84,6 +95,8 @@ def discard_upload(plan: dict[str, Any]) -> None:
 def fetch_package(job: Job) -> dict[str, Any]:
     if job.request["source"] == "upload":
         archive = artifacts.get(job.request["upload_key"])
+    elif job.request["source"] == "backup":
+        archive = backups.package_of(job.request["backup_key"])
     else:
         _, release = marketplace.find_release(job.slug, job.request["version"])
         archive = marketplace.download(release)
@@ -157,6 +170,9 @@ def run_migrations(job: Job) -> dict[str, Any]:
     """Make the plugin's tables what its version needs. Where data was kept, there is a snapshot of it first."""
     if _keeps(job):
         backups.make_snapshot(_snapshot(job), job.slug)
+    if job.request["source"] == "backup":
+        # Its tables are those of its version; a migration more would be one too many.
+        backups.restore_data(job.request["backup_key"], job.slug)
     package = _package(job)
     runtime.migrations.migrate(job.slug, package.migrations, package.manifest.tables)
     return {"migrations_run": migrations_run(job)}
@@ -172,6 +188,7 @@ def restore_tables(job: Job) -> None:
     """The data is as it was, also what the plugin did to it when it was started; where nothing was kept, there is nothing."""
     if not _keeps(job):
         runtime.holdings.forget(job.slug)
+        plugins.forget_settings(job.slug)
     elif artifacts.exists(_snapshot(job)):
         backups.restore_data(_snapshot(job), job.slug)
 
@@ -289,7 +306,7 @@ def _snapshot(job: Job) -> str:
     return backups.passing_key_of(job.slug, job.id)
 
 
-def _with_kept_data(slugs: list[str]) -> list[str]:
+def with_kept_data(slugs: list[str]) -> list[str]:
     """Those that were here before, and whose data was kept when they were uninstalled."""
     return [slug for slug in slugs if _left_something(slug)]
 

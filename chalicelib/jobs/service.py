@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
-from chalicelib.jobs import install, records, uninstall, update
+from chalicelib.jobs import install, records, restore, uninstall, update
 from chalicelib.jobs.records import FAILED, Job, News
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
@@ -46,6 +46,12 @@ def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
     except Exception:
         install.discard_upload(plan)
         raise
+
+
+def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
+    """Of an installed plugin its settings and data; else all of it, by installing it. Raises what the plans raise, and PluginBusy."""
+    plan = restore.plan(slug, backup_path)
+    return _start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:

@@ -81,6 +81,7 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *
         "backup": backup,
         "migrations": [one.number for one in runtime.migrations.applied(plugin.slug)],
         "dependencies": needed,
+        "keeps": install.with_kept_data([one["slug"] for one in needed]),
         "locks": [plugin.slug, *(one["slug"] for one in needed)],
     }
 
@@ -184,8 +185,9 @@ def conclude(job: Job) -> dict[str, Any]:
 
 
 def discard_way_back(job: Job) -> None:
-    """The backup that nobody asked for."""
+    """The backup that nobody asked for, and snapshots of what dependencies had left."""
     artifacts.delete(backups.passing_key_of(job.slug, job.id))
+    install.discard_snapshots(job)
 
 
 def _keep_code(job: Job, package: Package) -> None:

@@ -9,7 +9,7 @@ from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.events import history, unit_of_work
 from chalicelib.marketplace import repository as marketplace
-from chalicelib.runtime import dead_letters
+from chalicelib.runtime import dead_letters, table_changes
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann", "admin", None)
@@ -136,6 +136,31 @@ def test_a_full_storage_answers_with_the_numbers(call, watcher):
 
     assert (full.status, full.error["code"]) == (403, "STORAGE_QUOTA_EXCEEDED")
     assert full.error["details"] == {"used_bytes": 0, "allowed_bytes": 10, "used_keys": 0, "allowed_keys": 100_000}
+
+
+def test_tables(spend, watcher):
+    key = {"partition": "id"}
+    indexes = [{"name": f"i{number}", "partition": "kind"} for number in range(5)]
+    table_changes.apply("watcher", {"op": "create_table", "table": "notes", "key": key, "indexes": indexes})
+
+    def mine(method, path, pattern, *args, **kwargs):
+        return spend(method, f"/tables{path}", f"/tables{pattern}", *args, token=watcher, **kwargs)
+
+    items, item = ("/notes/items", "/{table}/items"), ("/notes/item", "/{table}/item")
+    assert mine("GET", "", "").body["data"][0]["name"] == "notes"
+    assert mine("POST", *items, {"item": {"id": 1, "kind": "a"}}).status == 201
+    assert mine("POST", *items, {"item": {"id": 1}}).error["code"] == "ITEM_ALREADY_EXISTS"
+    assert mine("PUT", *items, {"item": {"id": 1, "kind": "b"}}).status == 200
+    assert mine("PUT", *items, {"item": {"kind": "b"}}).status == 422
+    assert mine("GET", *item, query={"key": "1"}).body["data"] == {"id": 1, "kind": "b"}
+    assert mine("GET", *item, query={"key": "{"}).status == 422
+    assert mine("GET", *item).status == 422
+    page = mine("GET", *items, query={"where": '{"kind": "b"}', "index": "i4", "limit": "1"}).body
+    assert page["data"] == [{"id": 1, "kind": "b"}]
+    assert mine("GET", *items, query={"where": "[]"}).status == 422
+    assert mine("GET", *items, query={"limit": "1001"}).status == 422
+    assert mine("DELETE", *item, query={"key": "1"}).status == 200
+    assert mine("GET", "/none/item", "/{table}/item", query={"key": "1"}).error["code"] == "TABLE_NOT_FOUND"
 
 
 def test_storage_is_closed_to_people_and_to_plugins_without_the_scope(call, watcher):

@@ -427,8 +427,12 @@ def test_an_uninstall_asks_waits_for_its_job_and_names_the_backup(streamspace, p
     platform.answers_raw(PROGRESS, sse(("progress", {"step": "backing-up", "progress": 35})))
     platform.answers_raw(PROGRESS, sse(("complete", {"success": True, "slug": "a-plugin", "backup_path": "/backups/plugins/a.zip"})))
 
+    platform.answers("GET /admin/plugins/a-plugin/data", {"keys": 2, "bytes": 1_500_000, "tables": [{"name": "visits", "items": 1}]})
+
     refused = streamspace("plugins", "uninstall", "a-plugin", typed="n\n")
-    assert (refused.exit_code, platform.received) == (1, [])
+    assert (refused.exit_code, [one.method for one in platform.received]) == (1, ["GET"])
+    assert "with them 2 stored values, the table visits (1 item): 1.5 MB in all" in refused.stderr
+    platform.received.clear()
 
     result = streamspace("plugins", "uninstall", "a-plugin", "--keep-data", typed="y\n")
 
@@ -458,6 +462,37 @@ def test_an_uninstall_that_was_done_in_time_shows_its_result(streamspace, platfo
     result = streamspace("plugins", "uninstall", "a-plugin", "--yes")
 
     assert result.stdout == "Uninstalled a-plugin; the backup is /backups/plugins/a.zip\n"
+
+
+BACKUPS = [
+    {"backup_path": "/backups/plugins/a-2.zip", "version": "2.0.0", "made_at": "2026-01-02T03:04:05Z", "size_bytes": 2_100},
+    {"backup_path": "/backups/plugins/a-1.zip", "version": "1.0.0", "made_at": "2026-01-01T03:04:05Z", "size_bytes": 7},
+]
+
+
+def test_backups_are_listed(streamspace, platform):
+    platform.answers("GET /admin/plugins/a-plugin/backups", BACKUPS)
+
+    lines = streamspace("plugins", "backups", "a-plugin").stdout.splitlines()
+
+    assert [line.split() for line in lines[1:]] == [
+        ["/backups/plugins/a-2.zip", "2.0.0", "2026-01-02T03:04:05Z", "2", "KB"],
+        ["/backups/plugins/a-1.zip", "1.0.0", "2026-01-01T03:04:05Z", "7", "bytes"],
+    ]
+
+
+def test_a_restoration_takes_the_newest_backup_or_the_named_one_and_asks_first(streamspace, platform, waited):
+    platform.answers("GET /admin/plugins/a-plugin/backups", BACKUPS)
+    platform.answers("POST /admin/plugins/a-plugin/restore", {**STARTED, "kind": "restore"}, status=202)
+    platform.answers_raw(PROGRESS, sse(("complete", {"success": True, "slug": "a-plugin"})))
+
+    result = streamspace("plugins", "restore", "a-plugin", typed="y\n")
+
+    assert result.stdout == "Restored a-plugin from /backups/plugins/a-2.zip\n"
+    assert platform.received[1].body == {"backup_path": "/backups/plugins/a-2.zip"}
+    platform.received.clear()
+    assert streamspace("plugins", "restore", "a-plugin", "/backups/plugins/a-1.zip", typed="n\n").exit_code == 1
+    assert platform.received == []
 
 
 def test_replaying_one_or_all_dead_letters(streamspace, platform):
