@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from chalicelib.core.errors import Conflict, NotFound, OperationInProgress, PermissionDenied, StreamSpaceError
+from chalicelib.runtime.errors import PluginReceivesNothing
 
 
 class PluginNotFound(NotFound):
@@ -53,7 +54,7 @@ class PluginUpToDate(Conflict):
     message = "There is no newer release of this plugin"
 
 
-class PluginNotActive(Conflict):
+class PluginNotActive(PluginReceivesNothing):
     code = "PLUGIN_NOT_ACTIVE"
     message = "Plugin is not active"
 
