@@ -52,7 +52,7 @@ def state_machines_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def one_rsa_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Moto makes an RSA key for each KMS key, also for symmetric ones, which never use it."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
     from moto.kms import utils
 
-    made = cache(utils.rsa.generate_private_key)
-    monkeypatch.setattr(utils, "rsa", SimpleNamespace(generate_private_key=made))
+    monkeypatch.setattr(utils, "rsa", SimpleNamespace(generate_private_key=cache(rsa.generate_private_key)))
