@@ -23,7 +23,7 @@ _INSTALL = {
         "license_key": {
             "type": "string",
             "maxLength": 100,
-            "description": "XXXX-XXXX-XXXX-XXXX; without one, what needs a licence stays off",
+            "description": "Without one, what needs a licence stays off",
         },
     },
     "required": ["source"],

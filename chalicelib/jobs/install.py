@@ -264,7 +264,7 @@ def give_license_back(job: Job) -> None:
 
 
 def switch_on(job: Job) -> dict[str, Any]:
-    """What needs a licence and came without a key stays off; unless it was to be switched on for another plugin, which cannot do without."""
+    """What needs a licence and came without a key stays off; unless another plugin needs it now, which cannot do without."""
     plugin = plugins.get(job.slug)
     notes = [*plugin.manifest.notes, *job.made.get("licensing", {}).get("notes", [])]
     if plugin.lacks_license and not job.request.get("is_needed_now"):
