@@ -55,3 +55,7 @@ class VersionExists(CliError):
 
 class RepositoryInvalid(CliError):
     code = "REPOSITORY_INVALID"
+
+
+class LicenseUnknown(CliError):
+    code = "LICENSE_UNKNOWN"

@@ -76,6 +76,8 @@ def _verified(token: str, public_keys: str) -> dict[str, Any]:
 
 
 def _terms(claims: dict[str, Any], starts_at: datetime | None) -> Terms:
+    if not claims["jti"]:
+        raise NotGenuine("it has no id")
     about = claims["license"]
     kind = about.get("type") if isinstance(about, dict) else None
     if not isinstance(kind, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,49}", kind):
