@@ -16,7 +16,7 @@ _KEY = {
 }
 
 
-@routes.post("/admin/plugins/{slug}/license/activate", permission="plugins.license", body=_KEY, aws_calls=16)
+@routes.post("/admin/plugins/{slug}/license/activate", permission="plugins.license", body=_KEY, aws_calls=20)
 def activate(request: Request, slug: str) -> Reply:
     """REST §14. The plugin is not switched on by it. 403 LICENSE_INVALID, whose ``reason`` says why, LICENSE_EXPIRED; 404
     PLUGIN_NOT_FOUND; 409 OPERATION_IN_PROGRESS; 422 VALIDATION_ERROR; 503 LICENSE_SERVICE_UNAVAILABLE."""
@@ -32,7 +32,7 @@ def deactivate(request: Request, slug: str) -> Reply:
     return Reply(views.deactivation(plugin), message="License deactivated successfully")
 
 
-@routes.get("/admin/plugins/{slug}/license/verify", permission="plugins.license", aws_calls=8)
+@routes.get("/admin/plugins/{slug}/license/verify", permission="plugins.license", aws_calls=9)
 def verify(request: Request, slug: str) -> Reply:
     """REST §14. Asks the licence service; where that is away, the signed licence decides, and ``is_confirmed`` is false. 403
     LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND."""

@@ -36,7 +36,7 @@ def read(token: str, public_keys: str, *, slug: str, installation_id: str, at: d
     claims = _verified(token, public_keys)
     if nonce is not None and claims["nonce"] != nonce:
         raise NotGenuine("it answers another question than the one that was asked")
-    if claims["aud"] != installation_id:
+    if claims["aud"] not in (installation_id, [installation_id]):
         raise LicenseInvalid("wrong_installation", slug)
     if claims["sub"] != slug:
         raise LicenseInvalid("wrong_plugin", slug, licensed_plugin=str(claims["sub"])[:_LONGEST_TEXT])

@@ -259,3 +259,20 @@ def test_the_apis_cookies_are_not_kept_for_the_next_caller(through):
             return await (await other.get(client.make_url("/api/v1/x"))).json()
 
     assert through(conversation, answer) == {"cookie": None}
+
+
+def test_the_licence_service_answers_on_the_same_port_from_a_book_that_may_change(through, tmp_path):
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from cli.license_book import LicenseBook
+
+    async def conversation(client, places):
+        places.license_key.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
+        before = await client.post("/licenses/v1/activations", data=b"no json")
+        asked = {"license_key": LicenseBook(places.licenses).issue("paid"), "plugin": "paid", "installation_id": "ins_1", "nonce": "n"}
+        after = await client.post("/licenses/v1/activations", json=asked)
+        return before.status, after.status, await after.json()
+
+    refused, status, document = through(conversation)
+
+    assert (refused, status, list(document)) == (400, 200, ["license"])
