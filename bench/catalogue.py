@@ -24,20 +24,20 @@ _CATEGORIES = (
 def documents(count: int, seed: int = 7) -> list[dict[str, Any]]:
     """Entries of the published format. Names have two or three words, descriptions about thirty."""
     random = Random(seed)
-    words = vocabulary(max(5_000, count // 2), random)
+    words = vocabulary(count)
     made = []
     for number in range(count):
-        name = [_zipf(words, random) for _ in range(random.choice((2, 2, 3)))]
-        description = " ".join(_zipf(words, random) for _ in range(random.randint(20, 40)))
+        name = [usual(words, random) for _ in range(random.choice((2, 2, 3)))]
+        description = " ".join(usual(words, random) for _ in range(random.randint(20, 40)))
         made.append(
             {
                 "slug": f"{'-'.join(name)}-{number}",
                 "name": " ".join(name).title(),
                 "short_description": description[:100].rpartition(" ")[0],
                 "description": description,
-                "author": {"name": " ".join(_zipf(words, random) for _ in range(2)).title()},
+                "author": {"name": " ".join(usual(words, random) for _ in range(2)).title()},
                 "category": random.choice(_CATEGORIES.split()),
-                "tags": [_zipf(words, random) for _ in range(3)],
+                "tags": [usual(words, random) for _ in range(3)],
                 "rating": round(random.uniform(1, 5), 1),
                 "reviews_count": int(random.paretovariate(0.8)),
                 "downloads": int(random.paretovariate(0.5)),
@@ -58,8 +58,9 @@ def documents(count: int, seed: int = 7) -> list[dict[str, Any]]:
     return made
 
 
-def vocabulary(size: int, random: Random) -> list[str]:
-    """Words, the commonest first."""
+def vocabulary(plugins: int) -> list[str]:
+    """The words of so many plugins, the commonest first."""
+    size, random = max(5_000, plugins // 2), Random(5)
     syllables = _SYLLABLES.split()
     found = dict.fromkeys(_COMMON.split())
     while len(found) < size:
@@ -67,5 +68,6 @@ def vocabulary(size: int, random: Random) -> list[str]:
     return list(found)
 
 
-def _zipf(words: list[str], random: Random) -> str:
+def usual(words: list[str], random: Random) -> str:
+    """One of them, the nth as often as one in n."""
     return words[int(len(words) ** random.random()) - 1]

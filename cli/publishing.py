@@ -19,13 +19,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.errors import RepositoryInvalid, VersionExists
+from cli.errors import FiguresInvalid, RepositoryInvalid, VersionExists
 from cli.manifests import Manifest, read_manifest
 from cli.signing import KeyPair, generate_key, is_signed, public_key_of, sign
 from cli.versions import precedence
 
-__all__ = ["KeyPair", "Release", "generate_key", "public_key_of", "publish"]
+__all__ = ["FIGURES", "KeyPair", "Release", "generate_key", "public_key_of", "publish", "set_figures"]
 
+# What a marketplace learns over time, and no manifest says; with what holds until then.
+FIGURES: dict[str, Any] = {"rating": None, "reviews_count": 0, "downloads": 0, "price": None}
 # An older platform's repositories had everything in the index. They are read, and written in the present format.
 _FORMAT_IN_ONE_FILE = 1
 _SHORT_DESCRIPTION_CHARACTERS = 120
@@ -93,9 +95,44 @@ def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callab
         (repository / "packages").mkdir(exist_ok=True)
         _replace(repository / release["url"], package)
         plugin = _with_release(before.plugins.get(manifest["name"]), manifest, release)
-        after = _replace_index(repository, before, plugin, time, private_key)
-        _remove_older(repository, before.names() | after.names())
+        after = _replace_index(repository, before, [plugin], time, private_key)
         return _as_release(manifest["name"], release, after.sequence, is_new=True)
+
+
+def set_figures(
+    figures: dict[str, dict[str, Any]],
+    repository: Path,
+    private_key: bytes,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> int:
+    """Put what a marketplace learned about its plugins (slug -> some of FIGURES) into their listings; the new sequence.
+
+    All of them or none. Raises: FiguresInvalid, naming each fault; RepositoryInvalid as `publish` does.
+    """
+    public_key = public_key_of(private_key)
+    with _one_publisher_at_a_time(repository):
+        before = _read(repository, public_key)
+        faults = [fault for slug, given in figures.items() for fault in _faults_of(slug, given, before.plugins)]
+        if faults:
+            raise FiguresInvalid("; ".join(faults[:10]))
+        plugins = [{**before.plugins[slug], **given} for slug, given in figures.items()]
+        return _replace_index(repository, before, plugins, now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), private_key).sequence
+
+
+def _faults_of(slug: str, given: object, plugins: dict[str, Plugin]) -> Iterator[str]:
+    if slug not in plugins:
+        yield f"the repository has no plugin '{slug}'"
+    if not isinstance(given, dict):
+        yield f"{slug}: must be an object with some of {', '.join(FIGURES)}"
+        return
+    for name, value in given.items():
+        if name not in FIGURES:
+            yield f"{slug}.{name}: is no figure; there are {', '.join(FIGURES)}"
+        elif name in ("downloads", "reviews_count") and (type(value) is not int or not 0 <= value < 2**53):
+            yield f"{slug}.{name}: must be a whole number, not below 0"
+        elif name == "rating" and value is not None and (type(value) not in (int, float) or not 0 <= value <= 5):
+            yield f"{slug}.rating: must be from 0 to 5, or null"
 
 
 @contextmanager
@@ -216,10 +253,8 @@ def _with_release(old: Plugin | None, manifest: Manifest, release: dict[str, Any
     return {**_market_figures(old), **(_description(manifest) if describes else old or {}), "releases": releases}
 
 
-def _market_figures(old: dict[str, Any] | None) -> dict[str, Any]:
-    """What a marketplace learns over time, and no manifest says."""
-    unknown: dict[str, Any] = {"rating": None, "reviews_count": 0, "downloads": 0, "price": None}
-    return {name: (old or unknown).get(name, value) for name, value in unknown.items()}
+def _market_figures(old: Plugin | None) -> dict[str, Any]:
+    return {name: (old or FIGURES).get(name, value) for name, value in FIGURES.items()}
 
 
 def _description(manifest: Manifest) -> dict[str, Any]:
@@ -256,15 +291,15 @@ def _as_release(slug: str, entry: dict[str, Any], sequence: int, *, is_new: bool
 # Writing
 
 
-def _replace_index(repository: Path, before: _Repository, plugin: Plugin, time: str, private_key: bytes) -> _Repository:
-    """Only the file with the plugin's own listing changes, and the search index."""
+def _replace_index(repository: Path, before: _Repository, changed: list[Plugin], time: str, private_key: bytes) -> _Repository:
+    """Only the files with the changed listings are written, and the search index."""
     from chalicelib.marketplace import publication
     from chalicelib.marketplace.listings import shard_of
 
-    plugins = {**before.plugins, plugin["slug"]: plugin}
+    plugins = {**before.plugins, **{plugin["slug"]: plugin for plugin in changed}}
     by_shard = publication.shards(plugins.values())
-    changed = {shard for shard in by_shard if shard not in before.files} | {shard_of(plugin["slug"])}
-    files = {shard: publication.listings_file(shard, by_shard[shard]) for shard in changed}
+    stale = {shard for shard in by_shard if shard not in before.files} | {shard_of(plugin["slug"]) for plugin in changed}
+    files = {shard: publication.listings_file(shard, by_shard[shard]) for shard in stale}
     search = publication.search_file(plugins.values())
     for file in (*files.values(), search):
         path = repository / file.path
@@ -277,6 +312,7 @@ def _replace_index(repository: Path, before: _Repository, plugin: Plugin, time: 
     _write_durably(staged, content)
     _replace(repository / "index.json.sig", sign(content, private_key) + b"\n")
     staged.replace(repository / "index.json")
+    _remove_older(repository, before.names() | after.names())
     return after
 
 

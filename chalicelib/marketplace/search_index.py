@@ -82,7 +82,8 @@ class SearchIndex:
             self._content = content
             self._categories = [(str(one["slug"]), str(one["name"])) for one in header["categories"]]
             self._letters = _LETTERS + str(header["letters"])
-            self._words = _part(content, *sections["words"]).decode().split("\n")
+            words = _part(content, *sections["words"]).decode()
+            self._words = words.split("\n") if words else []
             self._entries = _Table(content, sections["entries_at"], sections["entries"])
             self._summaries = _Table(content, sections["summaries_at"], sections["summaries"])
             self._orders = {sort: _numbers(content, *sections[f"by_{sort}"]) for sort in SORTS}
@@ -90,7 +91,7 @@ class SearchIndex:
             self._category_of = array("H", _part(content, *sections["category_of"]))
             size = (self.plugins_count + 7) // 8
             members = _part(content, *sections["categories"])
-            self._members = [int.from_bytes(_part(members, at, size), "little") for at in range(0, len(members), size)]
+            self._members = [int.from_bytes(_part(members, at, size), "little") for at in range(0, len(members), size or 1)]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SearchIndexDamaged(f"its header is damaged ({error!r})") from error
         self._everything = (1 << self.plugins_count) - 1
