@@ -1,8 +1,8 @@
 """Searching a marketplace of 100,000 plugins: ours, and SQLite's FTS5 (with prefix indexes) at the same questions, by turns.
 
-Both answer what the route needs: a page of twelve in their order, how many there are in all, and how many in each category. FTS5 may take
-its page in the order of its rows, which is that of standing, so that it need not sort; it forgives no slips and knows no places. The plugins
-are made up (``bench/catalogue.py``): words as common as words are, and every kind of question has words of every kind.
+Both answer what the route needs: a page of twelve in their order, how many there are in all, and how many in each category. FTS5 may
+take its page in the order of its rows, the most popular first, so that it need not sort; it forgives no slips and knows no places. The
+plugins are made up (``bench/catalogue.py``): words as common as words are.
 """
 
 from __future__ import annotations
