@@ -86,7 +86,10 @@ def delete_session(request: Request, id: str) -> Reply:
 
 @routes.post("/sessions/{id}/activity", scope="write:sessions", aws_calls=3)
 def record_activity(request: Request, id: str) -> Reply:
-    """Somebody uses the session (a connection, a key, a click): its idle time begins again. Reading it does not do that. 404 SESSION_NOT_FOUND."""
+    """Somebody uses the session (a connection, a key, a click): its idle time begins again. Reading it does not do that.
+
+    404 SESSION_NOT_FOUND.
+    """
     return Reply(session_object(sessions.record_activity(id, by=request.caller)))
 
 

@@ -1,4 +1,5 @@
-"""The door to Kubernetes. Only the worker and the comparison with the records (:mod:`drift`) open it: the client costs half a second to import, which no request should pay.
+"""The door to Kubernetes. Only the worker opens it, and the comparison with the records (:mod:`drift`): the client costs half a second to
+import, which no request should pay.
 
 What each answer means is written down here, once:
 

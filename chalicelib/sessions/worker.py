@@ -67,6 +67,7 @@ class Worker:
     cluster: Callable[[], Cluster] = cluster
     patience_s: float = _PATIENCE_S
     sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
     place: Callable[[], Place] = field(default=lambda: place_of_settings())
 
     # ── Messages ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,7 +158,7 @@ class Worker:
 
         It waits for the cluster itself at most ``patience_s``, so that a fast cluster needs no re-check.
         """
-        until = time.monotonic() + self.patience_s
+        until = self.monotonic() + self.patience_s
         rounds = 0
         begun: dict[str, str] = {}
         while True:
@@ -171,7 +172,7 @@ class Worker:
                 continue
             if progress is Progress.DONE:
                 return True
-            if progress is Progress.STUCK or time.monotonic() >= until:
+            if progress is Progress.STUCK or self.monotonic() >= until:
                 return False
             self.sleep(_POLL_S)
 
@@ -336,12 +337,12 @@ class Worker:
 
         Raises ClusterUnavailable, ClusterRefused.
         """
-        until = time.monotonic() + self.patience_s
+        until = self.monotonic() + self.patience_s
         while True:
             unwanted = models.unwanted_home_of(username)
             if unwanted is None or self._home_is_gone(unwanted):
                 return True
-            if time.monotonic() >= until:
+            if self.monotonic() >= until:
                 return False
             self.sleep(_POLL_S)
 

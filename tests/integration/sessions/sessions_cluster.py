@@ -117,9 +117,19 @@ class Queue:
         self.url = sqs.create_queue(QueueName=name)["QueueUrl"]
         self._sent: list[dict[str, Any]] = []
         sqs.meta.events.register("provide-client-params.sqs.SendMessage", self._note)
+        sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", self._note_batch)
 
     def messages(self) -> list[dict[str, Any]]:
         return list(self._sent)
+
+    def taken(self) -> list[dict[str, Any]]:
+        """What was sent since the last time that this was asked."""
+        sent, self._sent = self._sent, []
+        return sent
+
+    def _note_batch(self, params: dict[str, Any], **more: Any) -> None:
+        if params["QueueUrl"] == self.url:
+            self._sent += [{**json.loads(entry["MessageBody"]), "delay_s": 0} for entry in params["Entries"]]
 
     def _note(self, params: dict[str, Any], **more: Any) -> None:
         if params["QueueUrl"] == self.url:
