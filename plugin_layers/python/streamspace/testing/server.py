@@ -184,7 +184,7 @@ class Server:
         self._dialogs[dialog["id"]] = dialog
         return 201, dialog, {}
 
-    def get_dialog(self, key: str, query: dict[str, Any] | None = None) -> Any:
+    def get_dialog(self, key: str) -> Any:
         return self._dialogs[key]
 
     def withdraw_dialog(self, key: str) -> Any:
