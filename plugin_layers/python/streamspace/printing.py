@@ -83,8 +83,8 @@ class Prints:
     def __enter__(self) -> Prints:
         self._before = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
         self._out, self._err = _Stream(sys.stdout, "info"), _Stream(sys.stderr, "error")
-        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc]
+        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc, assignment]
         self._os_write, os.write = os.write, self._write
         redirect_modules()
         return self
