@@ -88,6 +88,14 @@ class World:
         for one in self.api.get("/sessions", user=username, limit=1000):
             self.api.delete(f"/sessions/{one['id']}")
 
+    def has_user(self, username: str) -> bool:
+        try:
+            return bool(self.api.get(f"/users/{username}"))
+        except Refused as refused:
+            if refused.code != "USER_NOT_FOUND":
+                raise
+            return False
+
     def has_session(self, session_id: str) -> bool:
         try:
             return bool(self.api.session(session_id))
