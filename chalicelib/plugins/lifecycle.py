@@ -194,6 +194,7 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "schedules": _by("name", tasks, answered.get("schedules")),
         # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
         "endpoints": answered.get("endpoints") or [],
+        "places": answered.get("places") or {},
         **({"theme": {"name": plugin.name, **theme}} if theme else {}),
     }
 
