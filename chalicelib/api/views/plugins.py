@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.api.routing import BASE_PATH
+from chalicelib.api.views import licenses
 from chalicelib.core import clock, versions
 from chalicelib.events import Event
 from chalicelib.plugins import InstalledPlugin, status_of
@@ -38,7 +40,7 @@ def plugin(one: InstalledPlugin) -> dict[str, Any]:
         "has_settings": one.manifest.has_settings,
         "has_update": has_update(one),
         "latest_version": one.latest_version if one.latest_version and has_update(one) else one.version,
-        "has_valid_license": not one.manifest.requires_license,
+        "has_valid_license": _has_valid_license(one),
         "installed_at": _time(one.installed_at),
         "activated_at": _time(one.activated_at),
         "links": {"self": own, "settings": f"{own}/settings", "dependencies": f"{own}/dependencies"},
@@ -65,7 +67,7 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
         "deactivated_at": _time(one.deactivated_at),
         "notes": list(manifest.notes),
         "registered_components": {kind: len(manifest.contributes.get(kind) or []) for kind in _COMPONENTS},
-        "license": None,
+        "license": licenses.block(one),
         "update": {
             "available": updates,
             "latest_version": one.latest_version if one.latest_version and updates else one.version,
@@ -134,6 +136,12 @@ def event(one: Event) -> dict[str, Any]:
 def event_name(one: Event) -> str:
     """``settings_changed`` for ``plugin.settings_changed``."""
     return one.type.removeprefix(_EVENT_PREFIX)
+
+
+def _has_valid_license(one: InstalledPlugin) -> bool:
+    """Also where none is needed."""
+    now = plugins.licenses.standing(one)
+    return now is None or now.is_valid or not one.manifest.requires_license
 
 
 def has_update(one: InstalledPlugin) -> bool:
