@@ -47,7 +47,7 @@ _LOG = {
 }
 
 
-@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, aws_calls=2)
+@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, returns="[Plugin]", meta="PluginPageMeta", aws_calls=2)
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
@@ -60,7 +60,13 @@ def installed(request: Request) -> Reply:
     )
 
 
-@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=5)
+@routes.get(
+    "/admin/plugins/{slug}",
+    permission="plugins.view",
+    query={"include": {"type": "string", "maxLength": 200}},
+    returns="PluginDetails",
+    aws_calls=5,
+)
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
     included = _included(request.query["include"])
@@ -90,21 +96,25 @@ def details(request: Request, slug: str) -> Reply:
 
 
 @routes.get(
-    "/admin/plugins/{slug}/settings", permission="plugins.configure", query={"group": {"type": "string", "maxLength": 100}}, aws_calls=3
+    "/admin/plugins/{slug}/settings",
+    permission="plugins.configure",
+    query={"group": {"type": "string", "maxLength": 100}},
+    returns="Settings",
+    aws_calls=3,
 )
 def settings(request: Request, slug: str) -> Reply:
     """REST §3. 404 PLUGIN_NOT_FOUND. A secret's value is null; ``is_set`` in its field says whether there is one."""
     return Reply(plugins.shown_settings(plugins.get(slug), request.query["group"]))
 
 
-@routes.put("/admin/plugins/{slug}/settings", permission="plugins.configure", body=_SETTINGS, aws_calls=6)
+@routes.put("/admin/plugins/{slug}/settings", permission="plugins.configure", body=_SETTINGS, returns="SettingValues", aws_calls=6)
 def change_settings(request: Request, slug: str) -> Reply:
     """REST §4. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR with all faults. One AWS call more for each secret that is set."""
     changed = plugins.change_settings(slug, request.body["settings"], by=request.caller)
     return Reply(changed, message="Settings updated successfully")
 
 
-@routes.get("/admin/plugins/{slug}/dependencies", permission="plugins.view", aws_calls=2)
+@routes.get("/admin/plugins/{slug}/dependencies", permission="plugins.view", returns="DependencyTree", aws_calls=2)
 def dependencies(_request: Request, slug: str) -> Reply:
     """REST §10. 404 PLUGIN_NOT_FOUND."""
     everyone = plugins.all_installed()
@@ -112,7 +122,7 @@ def dependencies(_request: Request, slug: str) -> Reply:
     return Reply(plugins.tree(slug, everyone))
 
 
-@routes.get("/admin/plugins/{slug}/events", permission="plugins.events", query=_LOG, aws_calls=3)
+@routes.get("/admin/plugins/{slug}/events", permission="plugins.events", query=_LOG, returns="[LogEntry]", meta="LogMeta", aws_calls=3)
 def log(request: Request, slug: str) -> Reply:
     """REST §15. Also of a plugin that was uninstalled. 404 PLUGIN_NOT_FOUND where there is neither plugin nor log."""
     query = request.query

@@ -52,7 +52,7 @@ _REPLAY = {
 }
 
 
-@routes.get("/runtime/self", plugin_only=True, aws_calls=4)
+@routes.get("/runtime/self", plugin_only=True, returns="PluginSelf", aws_calls=4)
 def itself(request: Request) -> Reply:
     """Settings, in clear, and what the platform is. Its budget counts one secret setting; each further one costs one more call."""
     plugin = plugins.get(request.caller.id)
@@ -67,7 +67,7 @@ def itself(request: Request) -> Reply:
     return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
-@routes.delete("/runtime/schedules/{name}", plugin_only=True, aws_calls=2)
+@routes.delete("/runtime/schedules/{name}", plugin_only=True, returns="Nothing", aws_calls=2)
 def cancel_schedule(request: Request, name: str) -> Reply:
     """What ``clearInterval`` asks for. It is made again with the plugin's next activation. One that is not there is no error."""
     runtime.schedules.delete_one(request.caller.id, name)
@@ -75,7 +75,7 @@ def cancel_schedule(request: Request, name: str) -> Reply:
 
 
 # Most of both budgets is for the event that is one too many: the plugin is set aside.
-@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=40)
+@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, returns="Verdict", aws_calls=40)
 def begin_attempt(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
     body, slug = request.body, request.caller.id
@@ -90,7 +90,7 @@ def begin_attempt(request: Request, event_id: str) -> Reply:
     return _verdict(slug, verdict)
 
 
-@routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, aws_calls=2)
+@routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, returns="Nothing", aws_calls=2)
 def report_delivery(request: Request, event_id: str) -> Reply:
     """The plugin took an event whose message asked for this report: its failures so far were not one after another."""
     _number(event_id)
@@ -98,7 +98,7 @@ def report_delivery(request: Request, event_id: str) -> Reply:
     return Reply()
 
 
-@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, aws_calls=40)
+@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, returns="Verdict", aws_calls=40)
 def report_failure(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
     body, slug = request.body, request.caller.id
@@ -124,6 +124,8 @@ def report_failure(request: Request, event_id: str) -> Reply:
         "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
         "cursor": {"type": "string", "maxLength": 500},
     },
+    returns="[DeadLetter]",
+    meta="CursorMeta",
     aws_calls=3,
 )
 def dead_letters(request: Request, slug: str) -> Reply:
@@ -135,7 +137,13 @@ def dead_letters(request: Request, slug: str) -> Reply:
     return Reply([vars(letter) for letter in letters], meta={"next_cursor": cursor})
 
 
-@routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=320)
+@routes.post(
+    "/admin/plugins/{slug}/events/replay",
+    permission="plugins.events",
+    body=_REPLAY,
+    returns={200: "Replayed", 202: "Replayed"},
+    aws_calls=320,
+)
 def replay(request: Request, slug: str) -> Reply:
     """Dead letters, or a stretch of history, are delivered again: 200 when all of it was sent, 202 when the rest follows in the background.
 
@@ -154,7 +162,7 @@ def replay(request: Request, slug: str) -> Reply:
     return Reply(answer, status=202, message=f"{_again(stretch.sent)}; the rest follows")
 
 
-@routes.get("/admin/plugins/{slug}/events/replay", permission="plugins.events", aws_calls=3)
+@routes.get("/admin/plugins/{slug}/events/replay", permission="plugins.events", returns="[Replay]", aws_calls=3)
 def replays(request: Request, slug: str) -> Reply:
     """The stretches of history that are still being delivered again. 404 PLUGIN_NOT_FOUND."""
     plugins.get(slug)
@@ -185,6 +193,8 @@ _MOMENT = {"type": "string", "format": "date-time"}
         "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 200},
         "cursor": {"type": "string", "maxLength": 5000},
     },
+    returns="[LogLine]",
+    meta="CursorMeta",
     aws_calls=4 + runtime.logs.MOST_CALLS,
 )
 def logs(request: Request, slug: str) -> Reply:
