@@ -463,13 +463,16 @@ def page_meta(page: Page[Any]) -> dict[str, Any]:
     }
 
 
-def page_links(request: Request, page: Page[Any]) -> dict[str, str | None]:
-    """First, last, previous and next page, with the request's other parameters kept."""
+def page_links(request: Request, page: Page[Any], instead: Mapping[str, Any] | None = None) -> dict[str, str | None]:
+    """First, last, previous and next page, with the request's other parameters kept; ``instead`` of some, others (None: without it)."""
     from urllib.parse import urlencode
 
+    replaced = {"page", *(instead or {})}
+    own = [(name, value) for name, value in (instead or {}).items() if value is not None]
+
     def link(number: int) -> str:
-        kept = [(name, value) for name, values in request.raw_query.items() if name != "page" for value in values]
-        return f"{request.path}?{urlencode([*kept, ('page', number)])}"
+        kept = [(name, value) for name, values in request.raw_query.items() if name not in replaced for value in values]
+        return f"{request.path}?{urlencode([*kept, *own, ('page', number)])}"
 
     return {
         "first": link(1),
