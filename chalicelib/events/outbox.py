@@ -103,7 +103,8 @@ class UnitOfWork:
             aggregate=row.aggregate,
             sequence=row.event_sequence,
             previous=previous,
-            time=ids.moment_of(event_id),
+            # A log is looked at by time, and finds it in the id.
+            time=ids.moment_of(event_id) if tally else clock.now(),
             data=data,
             actor={"id": self._actor.id, "name": self._actor.name} if self._actor else None,
             hops=cause.hops if cause else 0,

@@ -18,7 +18,6 @@ _POSITIONS: dict[str, Schema] = {"from": nullable(COUNT), "to": nullable(COUNT)}
 # stamp here and there, and the positions, so none of them is needed.
 _METAS: dict[str, dict[str, Schema]] = {
     "CursorMeta": {"next_cursor": nullable(TEXT) | {"description": "Where the next page begins; null at the end"}},
-    "PageMeta": {**_PAGE, **_POSITIONS},
     "LogMeta": {**_PAGE, **_POSITIONS, "next_cursor": nullable(TEXT)},
     "PluginPageMeta": {**_PAGE, **_POSITIONS, **plugins.METAS["PluginPageMeta"]},
     "MarketplaceMeta": {**_PAGE, **_POSITIONS, **marketplace.METAS["MarketplaceMeta"]},
@@ -44,7 +43,7 @@ ENVELOPE: dict[str, Schema] = {
     "Nothing": NOTHING,
 }
 
-PAGED = frozenset(("PageMeta", "LogMeta", "PluginPageMeta", "MarketplaceMeta"))
+PAGED = frozenset(("LogMeta", "PluginPageMeta", "MarketplaceMeta"))
 
 # Answers that are no envelope.
 RAW: Mapping[str, tuple[str, Schema]] = {
