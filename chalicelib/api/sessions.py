@@ -102,7 +102,7 @@ def user_sessions(request: Request, username: str) -> Reply:
     return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
 
 
-# For a user without sessions: token, user, closing, list, counters; then the user's tokens twice, the row read and deleted.
+# For a user without sessions: token, user, closing, list, counters; inbox and marks; then the tokens twice, the row read and deleted.
 # Each session adds two.
 @routes.delete(
     "/users/{username}",
@@ -110,7 +110,7 @@ def user_sessions(request: Request, username: str) -> Reply:
     scope="write:users",
     query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
     returns="Nothing",
-    aws_calls=11,
+    aws_calls=13,
 )
 def delete_user(request: Request, username: str) -> Reply:
     """deleteUser(). 404 USER_NOT_FOUND; 422 VALIDATION_ERROR for a home without its sessions."""

@@ -50,8 +50,8 @@ def _set_aside(slug: str) -> bool:
     plugin = registry.find(slug)
     if plugin is not None and plugin.is_active:
         plugin = _mark(slug, runtime.circuit.streak(slug))
-    if plugin is None or plugin.status != "error":
-        # It was uninstalled, switched off, or has taken an event since.
+    if plugin is None or not runtime.circuit.is_marked(slug):
+        # It was uninstalled, switched off, has taken an event since, or was set aside while this one's event was still dying.
         runtime.circuit.settle(slug)
         return False
     lifecycle.stop(slug)
@@ -77,6 +77,7 @@ def _mark(slug: str, streak: Sequence[DeadLetter]) -> InstalledPlugin:
     with unit_of_work(_PLATFORM) as work:
         row = registry.save(work, plugin)
         runtime.active.set_aside(work, slug)
+        runtime.circuit.mark(work, slug)
         work.emit("plugin.failed", row, {"plugin": plugin.summary(), "error": message, "reason": reason})
     return plugin
 

@@ -43,7 +43,8 @@ def note_dead_letter(slug: str) -> None:
     """A dead letter was recorded: deliveries are to be reported from now on; and if it was one too many, the plugin is put on the list."""
     active.expect_reports(slug)
     if is_open(streak(slug)):
-        RuntimeRow(_FAILING, slug).save()
+        # An update keeps what the row says already: that the plugin was marked.
+        RuntimeRow(_FAILING, slug).update(actions=[RuntimeRow.at.set(int(clock.timestamp()))])
 
 
 def note_delivery(slug: str) -> None:
@@ -56,6 +57,18 @@ def is_failing(slug: str) -> bool:
     with suppress(RuntimeRow.DoesNotExist):
         RuntimeRow.get(_FAILING, slug, consistent_read=True)
         return True
+    return False
+
+
+def mark(work: UnitOfWork, slug: str) -> None:
+    """With the transaction that takes it out of service: what follows from that is still to be done."""
+    work.update(RuntimeRow(_FAILING, slug), [RuntimeRow.is_set_aside.set(True)])
+
+
+def is_marked(slug: str) -> bool:
+    """Whether it was taken out of service, and not all of what follows was done. One GetItem."""
+    with suppress(RuntimeRow.DoesNotExist):
+        return bool(RuntimeRow.get(_FAILING, slug, consistent_read=True).is_set_aside)
     return False
 
 

@@ -17,7 +17,7 @@
 | ATTEMPTS#{slug} | HEAD#{aggregate} | the latest troubled event of a session or user, which holds up those behind it |
 | DEAD#{slug} | {event id} | a dead letter |
 | FAILURES#{slug} | {ms since 1970}-{event id} | a line of the history of dead letters |
-| FAILING | {slug} | a plugin that is to be set aside |
+| FAILING | {slug} | a plugin that is to be set aside, and whether it was marked |
 | REPLAYS | {slug}#{replay id} | a stretch of history that is being delivered again |
 | LOOPS | {slug} | an event that the plugin caused and no plugin was told, and when administrators were told of such |
 """
@@ -51,11 +51,11 @@ class RuntimeRow(Row):
     # Of an active plugin: it is being changed, and is called by nobody until that is done.
     is_held = BooleanAttribute(null=True)
     expires_at = NumberAttribute(null=True)
-    # Of a plugin in ACTIVE.
+    # Of a plugin in ACTIVE; the first one also of one in FAILING.
     is_set_aside = BooleanAttribute(null=True)
     reports_deliveries = BooleanAttribute(null=True)
     delivered_at_ms = NumberAttribute(null=True)
-    # Of a troubled event, or of the head of its aggregate.
+    # Of a troubled event, or of the head of its aggregate; ``at`` also of one in FAILING: when it was noticed last.
     excuses = NumberAttribute(null=True)
     excused_since = NumberAttribute(null=True)
     sequence = NumberAttribute(null=True)

@@ -218,6 +218,15 @@ def test_many_that_notice_it_at_once_set_it_aside_once(platform, watcher, happen
     assert [event.type for event in history("plugin#watcher")].count("plugin.failed") == 1
 
 
+def test_an_event_that_dies_after_its_plugin_was_set_aside_tells_nobody_again(platform, watcher, happened):
+    kill_many(happened, MOST_FAILURES)
+    (event,) = happened("in flight")
+
+    assert kill(event) == 0
+    assert len(told_to_admins()) == 1
+    assert circuit.failing() == []
+
+
 def test_while_another_operation_has_the_plugin_it_waits_for_the_next_look(platform, watcher, happened):
     with locks.held("watcher", "test"):
         kill_many(happened, MOST_FAILURES)
