@@ -35,7 +35,10 @@ def health(request: Request) -> Reply:
 
 @routes.get("/platform", public=True, returns="Platform", aws_calls=2)
 def platform(request: Request) -> Reply:
-    """The version; to whoever is signed in also the configuration, and the counts to those with ``platform.view``."""
+    """The version; to whoever is signed in also the configuration, and the counts to those with ``platform.view``.
+
+    401 UNAUTHENTICATED for a token that is no good.
+    """
     about: dict[str, Any] = {"name": "StreamSpace", "version": config.PLATFORM_VERSION}
     caller = request.identify()
     if caller is not None:
