@@ -125,8 +125,8 @@ def _fill_log(count: int) -> None:
     # The plugin goes on from there.
     plugin = registry.get(_SLUG)
     with unit_of_work() as work:
-        row = registry.save(work, plugin)
-        row.event_sequence, row.event_tally = last.sequence, last.tally.text() if last.tally else None
+        kept = registry.save(work, plugin)
+        kept.event_sequence, kept.event_tally = last.sequence, last.tally.text() if last.tally else None
 
 
 def _event(method: str, path: str, token: str, body: Any, query: dict[str, str]) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def uninstall(request: Request, slug: str) -> Reply:
 
 @routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", returns="Activation", aws_calls=30)
 def activate(request: Request, slug: str) -> Reply:
-    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET, PLUGIN_FAILED_TO_LOAD;
-    404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
+    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET,
+    PLUGIN_FAILED_TO_LOAD; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
     plugin = plugins.activate(slug, by=request.caller)
     return Reply(views.activation(plugin), message="Plugin activated successfully")
 
