@@ -132,20 +132,26 @@ def publish_command(package: Path, repository: Path | None, key: Path | None, as
 
     Instead of a package it may be a plugin's folder, which is packed first. On a local stack no options are needed.
     """
-    if repository is None or key is None:
-        stack = _local_stack()
-        repository = repository or stack.folder / "marketplace"
-        key = key or stack.folder / "keys" / "marketplace"
-        if not key.is_file():
-            raise RepositoryInvalid(f"The local stack has no signing key at {key}")
+    repository, private_key = own_repository(repository, key)
     content = pack(package) if package.is_dir() else package.read_bytes()
-    release = publish(content, repository, key.read_bytes())
+    release = publish(content, repository, private_key)
     if as_json:
         show_json(dataclasses.asdict(release))
     elif release.is_new:
         click.echo(f"Published {release.slug} {release.version} in {repository} (index {release.sequence})")
     else:
         click.echo(f"{release.slug} {release.version} is already published with the same content; nothing changed")
+
+
+def own_repository(repository: Path | None, key: Path | None) -> tuple[Path, bytes]:
+    """The repository's folder and its private key; what is not given is the local stack's."""
+    if repository is None or key is None:
+        stack = _local_stack()
+        repository = repository or stack.folder / "marketplace"
+        key = key or stack.folder / "keys" / "marketplace"
+        if not key.is_file():
+            raise RepositoryInvalid(f"The local stack has no signing key at {key}")
+    return repository, key.read_bytes()
 
 
 def _local_stack() -> Stack:

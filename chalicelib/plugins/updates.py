@@ -62,13 +62,14 @@ def available(plugin: InstalledPlugin, listing: Listing | None, platform_version
 def check() -> list[AvailableUpdate]:
     """Ask the marketplace about every installed plugin, and keep what it says for the lists. Administrators are told of a release once.
 
-    Costs a Query, the index, and one or two calls for each plugin about which something changed. Raises MarketplaceUnavailable, and then
-    what was known stays.
+    Costs a Query, the index and the listings, and one or two calls for each plugin about which something changed. Raises
+    MarketplaceUnavailable, and then what was known stays.
     """
-    listings = marketplace.index(fresh_s=0).listings
+    installed = registry.all_installed()
+    listings = marketplace.listings_of([plugin.slug for plugin in installed], fresh_s=0)
     found = []
     fresh = []
-    for plugin in registry.all_installed():
+    for plugin in installed:
         update = available(plugin, listings.get(plugin.slug))
         note = _note(update, is_listed=plugin.slug in listings)
         if update is not None:

@@ -41,6 +41,22 @@ SCHEMAS: dict[str, Schema] = {
         },
         {"url": TEXT, "podName": TEXT, "lastActivity": MOMENT},
     ),
+    "SessionStatus": record(
+        {
+            "id": TEXT,
+            "state": one_of("running", "hibernated", "terminated"),
+            "ready": FLAG,
+            "phase": TEXT,
+            "reason": nullable(TEXT),
+            "message": nullable(TEXT),
+            "idleTimeout": nullable(TEXT),
+            "maxSessionDuration": nullable(TEXT),
+            "end": nullable(
+                record({"kind": TEXT, "leadsTo": one_of("hibernated", "terminated"), "at": MOMENT, "warnedAt": MOMENT, "message": TEXT})
+            ),
+        },
+        {"idleSince": MOMENT, "awakeUntil": MOMENT, "lifetimeEndsAt": MOMENT},
+    ),
     "User": record(_USER, {"lastLogin": MOMENT}),
     "Template": record(
         {
