@@ -168,7 +168,7 @@ def test_an_upload_is_installed_as_the_document_sends_it(platform, call):
     assert (answer.status, answer.body["data"]["plugin"]["status"]) == (200, "inactive")
 
 
-def test_every_request_shown_is_taken(call, aws):
+def test_the_webhook_shown_is_taken(call, platform):
     webhook = example("Webhooks: Request Body").value
 
     answer = call("POST", "/admin/webhooks", webhook)
