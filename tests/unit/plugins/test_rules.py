@@ -1,6 +1,8 @@
 """The rules of settings mean what they mean in Laravel, and say so in the words of the REST document."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -259,3 +261,9 @@ def test_a_pattern_that_never_comes_to_an_end_is_stopped_and_blamed():
 
     assert faults == {"settings.fields.0": ["The code could not be checked: its pattern takes too long"]}
     assert time.monotonic() - began < 20
+
+
+def test_every_rule_is_in_the_guide_for_authors():
+    guide = (Path(__file__).parents[3] / "docs/guides/settings.md").read_text()
+
+    assert [name for name in rules._RULES if not re.search(rf"`{name}[:`]", guide)] == []
