@@ -108,7 +108,7 @@ def dev_command(context: Context, folder: Path, remove: bool) -> None:
 
 
 @plugin.command("pack")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="{name}-{version}.zip by default.")
 def pack_command(folder: Path, output: Path | None) -> None:
     """Make the package of a plugin's folder. The same files always give the same package.

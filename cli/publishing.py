@@ -272,7 +272,7 @@ def _description(manifest: Manifest) -> dict[str, Any]:
         "icon": icon if icon.startswith("https://") else None,
         "category": manifest.get("category"),
         "tags": [tag for tag in manifest.get("tags") or [] if isinstance(tag, str)],
-        "is_premium": manifest.get("is_premium") is True,
+        "is_premium": manifest.get("is_premium") is True or manifest.get("requires_license") is True,
     }
 
 

@@ -6,10 +6,11 @@ Promises
     A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
     A plugin that takes no event any more is set aside, once, with its events kept (``circuit``).
     One operation at a time works on a plugin (``locks``).
+    A plugin that needs a licence is active only while it has a good one (``licenses``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks, updates
+from chalicelib.plugins import licenses, locks, updates
 from chalicelib.plugins.circuit import set_aside_failing
 from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
@@ -101,6 +102,7 @@ __all__ = [
     "forget_settings",
     "get",
     "hold",
+    "licenses",
     "locks",
     "manifest_schema",
     "migration_schema",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib import accounts, runtime
+from chalicelib import accounts, licensing, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable
@@ -24,8 +24,8 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
-    CommandAlreadyRegistered, ValidationError for a schedule.
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, LicenseInvalid, LicenseExpired, DependenciesNotMet (with the missing ones),
+    PluginFailedToLoad, PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
     """
     registry.get(slug)
     with locks.held(slug, "activate"):
@@ -39,8 +39,13 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
             raise
 
 
-def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
-    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left."""
+def switch_on(plugin: InstalledPlugin, actor: Actor, *, resumes: bool = False) -> InstalledPlugin:
+    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left.
+
+    ``resumes``: it was only held, and goes on with whatever licence it had; the check of the licences sees to that.
+    """
+    if not resumes:
+        _must_be_licensed(plugin)
     dependencies.require_active(plugin.manifest, registry.all_installed())
     try:
         return _start(plugin, actor)
@@ -62,6 +67,7 @@ def update(slug: str, manifest: Manifest, package_sha256: str, actor: Actor, *, 
     after = before.updated_to(manifest, package_sha256, clock.now())
     if not start:
         return _mark_updated(slug, manifest, package_sha256, None, actor, reason)
+    _must_be_licensed(after)
     dependencies.require_active(manifest, registry.all_installed())
     return _start(after, actor, lambda active: _mark_updated(slug, manifest, package_sha256, active, actor, reason))
 
@@ -156,6 +162,11 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
+
+
+def _must_be_licensed(plugin: InstalledPlugin) -> None:
+    if plugin.manifest.requires_license:
+        licensing.require(plugin.slug, plugin.license)
 
 
 def stop(slug: str) -> None:

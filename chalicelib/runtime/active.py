@@ -27,7 +27,7 @@ _ACTIVE = "ACTIVE"
 
 @dataclass(frozen=True)
 class ActivePlugin:
-    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules, endpoints."""
+    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules, endpoints, places."""
 
     slug: str
     queue_url: str
@@ -37,6 +37,10 @@ class ActivePlugin:
     reports_deliveries: bool = False
     # It is being updated: its events wait, and its commands are refused.
     is_held: bool = False
+
+    def place_of(self, hook: str) -> str | None:
+        """``file:line`` where the author's function of that name (an event's type, ``command NAME`` …) begins, if that is known."""
+        return (self.registered.get("places") or {}).get(hook)
 
     @property
     def commands(self) -> list[dict[str, Any]]:

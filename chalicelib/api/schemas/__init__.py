@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.api.schemas import marketplace, people, plugins, running, webhooks
+from chalicelib.api.schemas import licenses, marketplace, people, plugins, running, webhooks
 from chalicelib.api.schemas.shapes import ANYTHING, COUNT, MOMENT, NOTHING, OBJECT, TEXT, Schema, nullable, record, ref
 
 _META: dict[str, Schema] = {"timestamp": MOMENT}
@@ -56,6 +56,7 @@ RAW: Mapping[str, tuple[str, Schema]] = {
 SCHEMAS: dict[str, Schema] = {
     **ENVELOPE,
     **plugins.SCHEMAS,
+    **licenses.SCHEMAS,
     **marketplace.SCHEMAS,
     **people.SCHEMAS,
     **running.SCHEMAS,

@@ -69,15 +69,6 @@ _UPDATE = record(
     },
     {"new_scopes": many(TEXT), "new_dependencies": many(TEXT)},
 )
-_LICENSE = record(
-    {
-        "status": TEXT,
-        "type": nullable(TEXT),
-        "expires_at": nullable(MOMENT),
-        "days_remaining": nullable({"type": "integer"}),
-    },
-    {"features": many(TEXT)},
-)
 _LIMITS = record(
     dict.fromkeys(("memory_mb", "timeout_s", "concurrency", "daily_calls", "storage_bytes", "storage_keys"), COUNT),
 )
@@ -118,7 +109,7 @@ SCHEMAS: dict[str, Schema] = {
             "tags": many(TEXT),
             "updated_at": nullable(MOMENT),
             "registered_components": record(dict.fromkeys(_COMPONENTS, COUNT)),
-            "license": nullable(_LICENSE),
+            "license": nullable(ref("LicenseBlock")),
             "update": _UPDATE,
         },
         {

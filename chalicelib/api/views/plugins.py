@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.api.routing import BASE_PATH
+from chalicelib.api.views import licenses
 from chalicelib.core import clock, versions
 from chalicelib.events import Event
 from chalicelib.plugins import InstalledPlugin, status_of
@@ -39,7 +41,7 @@ def plugin(one: InstalledPlugin) -> dict[str, Any]:
         "has_settings": one.manifest.has_settings,
         "has_update": has_update(one),
         "latest_version": one.latest_version if one.latest_version and has_update(one) else one.version,
-        "has_valid_license": not one.manifest.requires_license,
+        "has_valid_license": _has_valid_license(one),
         "installed_at": _time(one.installed_at),
         "activated_at": _time(one.activated_at),
         "links": {"self": own, "settings": f"{own}/settings", "dependencies": f"{own}/dependencies"},
@@ -66,7 +68,7 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
         "deactivated_at": _time(one.deactivated_at),
         "notes": list(manifest.notes),
         "registered_components": {kind: len(manifest.contributes.get(kind) or []) for kind in _COMPONENTS},
-        "license": None,
+        "license": licenses.block(one),
         "update": {
             "available": updates,
             "latest_version": one.latest_version if one.latest_version and updates else one.version,
@@ -149,6 +151,12 @@ def _user(actor: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     number = int.from_bytes(hashlib.sha256(str(actor["id"]).encode()).digest()[:8], "big") >> 11
     return {"id": number, "name": actor["name"], "username": actor["id"]}
+
+
+def _has_valid_license(one: InstalledPlugin) -> bool:
+    """Also where none is needed."""
+    now = plugins.licenses.standing(one)
+    return now is None or now.is_valid or not one.manifest.requires_license
 
 
 def has_update(one: InstalledPlugin) -> bool:

@@ -187,6 +187,7 @@ class Platform:
             "installed": [one.slug for one in plugins.all_installed()],
             "rows": [f"{row['pk']['S']} {row['sk']['S']}" for row in self._rows("RuntimeTable")],
             "locks": [row["pk"]["S"] for row in self._rows("PluginsTable") if row["pk"]["S"].startswith("LOCK#")],
+            "seats": [row["sk"]["S"] for row in self._rows("LicensesTable") if row["pk"]["S"] == "RETURNS"],
             "tokens": [row["pk"]["S"] for row in self._rows("AccountsTable")],
         }
         return {kind: sorted(names) for kind, names in found.items() if names}
