@@ -26,17 +26,6 @@ IN_PROCESS = (
     "session_start",
     "session_sweep",
 )
-    "cold_start",
-    "memory",
-    "warm_request",
-    "aws_calls",
-    "plugin_management",
-    "sdk",
-    "fan_out",
-    "search",
-    "session_start",
-    "session_sweep",
-)
 ON_THE_STACK = ("install", "event_to_hook")
 
 
