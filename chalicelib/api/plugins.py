@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from chalicelib import events, plugins, runtime
@@ -12,8 +11,7 @@ from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
 from chalicelib.api.parameters import moment
 from chalicelib.api.views import plugins as views
 from chalicelib.core.errors import ValidationError
-from chalicelib.core.pagination import page_of
-from chalicelib.events import Event
+from chalicelib.core.pagination import decode_cursor, encode_cursor, page_of
 from chalicelib.plugins import InstalledPlugin, PluginNotFound
 
 routes = Routes()
@@ -44,10 +42,12 @@ _LOG = {
     "to": {"type": "string", "maxLength": 40},
     "page": _PAGE,
     "per_page": _PER_PAGE,
+    "cursor": {"type": "string", "maxLength": 500, "description": "meta.next_cursor of the page before, in the place of page"},
+    "as_of": {"type": "integer", "minimum": 1, "maximum": 2**53, "description": "An event's id: later ones are passed over. Links keep it"},
 }
 
 
-@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, aws_calls=2)
+@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, returns="[Plugin]", meta="PluginPageMeta", aws_calls=2)
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
@@ -60,7 +60,13 @@ def installed(request: Request) -> Reply:
     )
 
 
-@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=5)
+@routes.get(
+    "/admin/plugins/{slug}",
+    permission="plugins.view",
+    query={"include": {"type": "string", "maxLength": 200}},
+    returns="PluginDetails",
+    aws_calls=5,
+)
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
     included = _included(request.query["include"])
@@ -82,7 +88,7 @@ def details(request: Request, slug: str) -> Reply:
         answer["settings"] = plugins.shown_settings(plugin)
     if "events" in included:
         request.caller.require("plugins.events")
-        answer["events"] = [views.event(one) for one in islice(_log(slug), _LATEST_EVENTS)]
+        answer["events"] = [views.event(one) for one in events.log.newest(_aggregate(slug), _LATEST_EVENTS)]
     if "failures" in included:
         request.caller.require("plugins.events")
         answer["failures"] = [vars(one) for one in runtime.dead_letters.history(slug, limit=_LATEST_EVENTS)[0]]
@@ -90,21 +96,25 @@ def details(request: Request, slug: str) -> Reply:
 
 
 @routes.get(
-    "/admin/plugins/{slug}/settings", permission="plugins.configure", query={"group": {"type": "string", "maxLength": 100}}, aws_calls=3
+    "/admin/plugins/{slug}/settings",
+    permission="plugins.configure",
+    query={"group": {"type": "string", "maxLength": 100}},
+    returns="Settings",
+    aws_calls=3,
 )
 def settings(request: Request, slug: str) -> Reply:
     """REST §3. 404 PLUGIN_NOT_FOUND. A secret's value is null; ``is_set`` in its field says whether there is one."""
     return Reply(plugins.shown_settings(plugins.get(slug), request.query["group"]))
 
 
-@routes.put("/admin/plugins/{slug}/settings", permission="plugins.configure", body=_SETTINGS, aws_calls=6)
+@routes.put("/admin/plugins/{slug}/settings", permission="plugins.configure", body=_SETTINGS, returns="SettingValues", aws_calls=6)
 def change_settings(request: Request, slug: str) -> Reply:
     """REST §4. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR with all faults. One AWS call more for each secret that is set."""
     changed = plugins.change_settings(slug, request.body["settings"], by=request.caller)
     return Reply(changed, message="Settings updated successfully")
 
 
-@routes.get("/admin/plugins/{slug}/dependencies", permission="plugins.view", aws_calls=2)
+@routes.get("/admin/plugins/{slug}/dependencies", permission="plugins.view", returns="DependencyTree", aws_calls=2)
 def dependencies(_request: Request, slug: str) -> Reply:
     """REST §10. 404 PLUGIN_NOT_FOUND."""
     everyone = plugins.all_installed()
@@ -112,22 +122,46 @@ def dependencies(_request: Request, slug: str) -> Reply:
     return Reply(plugins.tree(slug, everyone))
 
 
-@routes.get("/admin/plugins/{slug}/events", permission="plugins.events", query=_LOG, aws_calls=3)
+# Token, where the page is (twice with from), the page; where there is no log, the plugin.
+@routes.get("/admin/plugins/{slug}/events", permission="plugins.events", query=_LOG, returns="[LogEntry]", meta="LogMeta", aws_calls=4)
 def log(request: Request, slug: str) -> Reply:
-    """REST §15. Also of a plugin that was uninstalled. 404 PLUGIN_NOT_FOUND where there is neither plugin nor log."""
+    """REST §15. Also of a plugin that was uninstalled; every page costs what the first does. Pages of one ``as_of``, as the links are, and
+    ``meta.next_cursor`` show each event once, whatever happens meanwhile. 404 PLUGIN_NOT_FOUND where there is neither plugin nor log; 422
+    VALIDATION_ERROR."""
     query = request.query
-    since, until = moment(query, "from"), moment(query, "to")
-    everything = list(_log(slug))
-    if not everything:
-        plugins.get(slug)
-    wanted = (query["event"] or "").removeprefix("plugin.")
-    found = [
-        one
-        for one in everything
-        if (not wanted or views.event_name(one) == wanted) and (since is None or one.time >= since) and (until is None or one.time <= until)
-    ]
-    page = page_of(found, query["page"], query["per_page"])
-    return Reply([views.event(one) for one in page.items], meta=page_meta(page), links=page_links(request, page))
+    found = events.log.page(
+        _aggregate(slug),
+        query["page"],
+        query["per_page"],
+        type=views.event_type(query["event"]) if query["event"] else None,
+        since=moment(query, "from"),
+        until=moment(query, "to"),
+        as_of=query["as_of"],
+        position=_position(query["cursor"]),
+    )
+    if found.as_of is None:
+        # Nothing happened in that time, or there never was such a plugin.
+        _must_be_known(slug)
+    cursor = encode_cursor({"position": found.next_position}) if found.next_position else None
+    return Reply(
+        [views.event(one) for one in found.page.items],
+        meta={**page_meta(found.page), "next_cursor": cursor},
+        links=page_links(request, found.page, instead={"as_of": found.as_of, "cursor": None}),
+    )
+
+
+def _position(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    position = decode_cursor(cursor).get("position")
+    if type(position) is not int or not 0 < position < 2**53:
+        raise ValidationError({"cursor": ["The cursor is not one that this API gave out"]})
+    return position
+
+
+def _must_be_known(slug: str) -> None:
+    if plugins.find(slug) is None and events.log.latest(_aggregate(slug)) is None:
+        raise PluginNotFound(slug)
 
 
 def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any]) -> list[InstalledPlugin]:
@@ -166,6 +200,5 @@ def _included(text: str | None) -> set[str]:
     return names
 
 
-def _log(slug: str) -> Iterator[Event]:
-    """Newest first."""
-    return events.history(f"plugin#{slug}")
+def _aggregate(slug: str) -> str:
+    return f"plugin#{slug}"

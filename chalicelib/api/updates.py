@@ -28,7 +28,7 @@ _PERMISSIONS = {
 }
 
 
-@routes.post("/admin/plugins/check-updates", permission="plugins.update", aws_calls=60)
+@routes.post("/admin/plugins/check-updates", permission="plugins.update", returns="Updates", aws_calls=60)
 def check_updates(_request: Request) -> Reply:
     """REST §12. Asks the marketplace now; the lists show what it said. 503 MARKETPLACE_UNAVAILABLE. One AWS call more for each plugin
     about which something changed."""
@@ -54,7 +54,7 @@ def check_updates(_request: Request) -> Reply:
     return Reply(data)
 
 
-@routes.post("/admin/plugins/bulk", permission="plugins.view", body=_BULK, aws_calls=2000)
+@routes.post("/admin/plugins/bulk", permission="plugins.view", body=_BULK, returns="BulkResults", aws_calls=2000)
 def many(request: Request) -> Reply:
     """REST §13. Each plugin by itself, those that others need first (or last, when they go); results in the order asked.
 

@@ -19,6 +19,7 @@ class PluginRow(EventSourced, Row):
     pk = UnicodeAttribute(hash_key=True, default=INSTALLED)
     sk = UnicodeAttribute(range_key=True)
     event_sequence = NumberAttribute(default=0)
+    event_tally = UnicodeAttribute(null=True)
     id = NumberAttribute()
     version = UnicodeAttribute()
     status = UnicodeAttribute()

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from chalicelib import events
 from chalicelib.core import clock, ids, versions
 from chalicelib.events import UnitOfWork
 from chalicelib.licensing import License
@@ -46,6 +47,7 @@ class InstalledPlugin:
     # Also of one that needs none: its vendor may sell more features.
     license: License | None = None
     event_sequence: int = 0
+    event_tally: str | None = None
 
     @classmethod
     def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
@@ -139,8 +141,11 @@ def refuse_installed(slug: str, installed: Iterable[InstalledPlugin]) -> None:
 
 
 def add(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
-    """The row, for ``work.emit``. The commit raises PluginAlreadyInstalled where there is one of that slug."""
-    row = _row_of(replace(plugin, event_sequence=0))
+    """The row, for ``work.emit``. The commit raises PluginAlreadyInstalled where there is one of that slug. Costs one Query: the log of
+    earlier lives goes on."""
+    before = events.log.latest(f"plugin#{plugin.slug}")
+    tally = before.tally.text() if before and before.tally else None
+    row = _row_of(replace(plugin, event_sequence=before.sequence if before else 0, event_tally=tally))
     work.create(row, otherwise=PluginAlreadyInstalled(plugin.slug))
     return row
 
@@ -215,6 +220,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         update_found=json.dumps(plugin.update_found) if plugin.update_found else None,
         license=json.dumps(plugin.license.as_json()) if plugin.license else None,
         event_sequence=plugin.event_sequence,
+        event_tally=plugin.event_tally,
     )
 
 
@@ -237,6 +243,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         update_found=json.loads(row.update_found) if row.update_found else None,
         license=License.of_json(json.loads(row.license)) if row.license else None,
         event_sequence=int(row.event_sequence),
+        event_tally=row.event_tally,
     )
 
 

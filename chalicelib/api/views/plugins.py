@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -127,7 +128,7 @@ def event(one: Event) -> dict[str, Any]:
         "id": one.id,
         "event": event_name(one),
         "version": subject.get("version"),
-        "user": one.actor,
+        "user": _user(one.actor),
         **({"payload": payload} if payload else {}),
         "created_at": _time(one.time),
     }
@@ -136,6 +137,20 @@ def event(one: Event) -> dict[str, Any]:
 def event_name(one: Event) -> str:
     """``settings_changed`` for ``plugin.settings_changed``."""
     return one.type.removeprefix(_EVENT_PREFIX)
+
+
+def event_type(name: str) -> str:
+    """The other way round; a whole type stays as it is."""
+    return _EVENT_PREFIX + name.removeprefix(_EVENT_PREFIX)
+
+
+def _user(actor: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The document's users have numbers; ours, as the plugin API's, are known by their names. So the number is made of the name: always
+    the same one, and two users have the same as good as never (one in 2^53)."""
+    if actor is None:
+        return None
+    number = int.from_bytes(hashlib.sha256(str(actor["id"]).encode()).digest()[:8], "big") >> 11
+    return {"id": number, "name": actor["name"], "username": actor["id"]}
 
 
 def _has_valid_license(one: InstalledPlugin) -> bool:
