@@ -26,6 +26,7 @@ RESOURCES = {
     "platform": ("health", "platform"),
     "plugin_data": ("admin",),
     "plugins": ("admin",),
+    "policies": ("admin",),
     "runtime": ("admin", "runtime"),
     "sessions": ("sessions", "users"),
     "storage": ("storage",),

@@ -15,6 +15,7 @@ from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import page_of
 from chalicelib.events import Event
 from chalicelib.plugins import InstalledPlugin, PluginNotFound
+from chalicelib.plugins.policies import Policies
 
 routes = Routes()
 
@@ -47,20 +48,20 @@ _LOG = {
 }
 
 
-@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, aws_calls=2)
+@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, aws_calls=3)
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
-    everyone = plugins.all_installed()
-    found = page_of(_listed(everyone, query), query["page"], query["per_page"])
+    everyone, decided = plugins.all_installed(), plugins.policies.current()
+    found = page_of(_listed(everyone, query, decided), query["page"], query["per_page"])
     return Reply(
-        [views.plugin(one) for one in found.items],
-        meta={**page_meta(found), "stats": views.stats(everyone)},
+        [views.plugin(one, decided) for one in found.items],
+        meta={**page_meta(found), "stats": views.stats(everyone, decided)},
         links=page_links(request, found),
     )
 
 
-@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=5)
+@routes.get("/admin/plugins/{slug}", permission="plugins.view", query={"include": {"type": "string", "maxLength": 200}}, aws_calls=6)
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
     included = _included(request.query["include"])
@@ -69,7 +70,7 @@ def details(request: Request, slug: str) -> Reply:
         plugin = _among(everyone, slug)
     else:
         plugin = plugins.get(slug)
-    answer = {**views.details(plugin), "limits": asdict(plugins.current_limits(plugin))}
+    answer = {**views.details(plugin, plugins.policies.current()), "limits": asdict(plugins.current_limits(plugin))}
     if "dependencies" in included:
         answer["dependencies"] = views.dependencies(plugin, everyone)
     if "permissions" in included:
@@ -130,8 +131,8 @@ def log(request: Request, slug: str) -> Reply:
     return Reply([views.event(one) for one in page.items], meta=page_meta(page), links=page_links(request, page))
 
 
-def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any]) -> list[InstalledPlugin]:
-    found = [one for one in everyone if _matches(one, query)]
+def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any], decided: Policies) -> list[InstalledPlugin]:
+    found = [one for one in everyone if _matches(one, query, decided)]
     keys = {
         "name": lambda one: (one.name.casefold(), one.slug),
         "installed_at": lambda one: (one.installed_at, one.slug),
@@ -140,12 +141,12 @@ def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any]) -> list[
     return sorted(found, key=keys[query["sort"]], reverse=query["order"] == "desc")
 
 
-def _matches(one: InstalledPlugin, query: dict[str, Any]) -> bool:
+def _matches(one: InstalledPlugin, query: dict[str, Any], decided: Policies) -> bool:
     if query["status"] and one.status != query["status"]:
         return False
     if query["category"] and (one.manifest.category or "").casefold() != query["category"].casefold():
         return False
-    if query["with_update"] and not views.has_update(one):
+    if query["with_update"] and not views.has_update(one, decided):
         return False
     text = f"{one.name}\n{one.manifest.description}\n{one.slug}".casefold()
     return all(word in text for word in (query["search"] or "").casefold().split())

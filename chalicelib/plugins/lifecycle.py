@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from chalicelib import accounts, runtime
@@ -11,7 +12,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.events import Actor, retried, unit_of_work
-from chalicelib.plugins import dependencies, limits, locks, registry, settings
+from chalicelib.plugins import dependencies, limits, locks, policies, registry, settings
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, FailureReason, InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
@@ -24,13 +25,14 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
-    CommandAlreadyRegistered, ValidationError for a schedule.
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, DependenciesNotMet (with the missing ones), PluginFailedToLoad,
+    PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
     """
     registry.get(slug)
     with locks.held(slug, "activate"):
         plugin = registry.get(slug)
         plugin.must_not_be_active()
+        policies.lists().refuse_installed(plugin)
         try:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
@@ -50,20 +52,33 @@ def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
         raise
 
 
-def update(slug: str, manifest: Manifest, package_sha256: str, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
+@dataclass(frozen=True)
+class NewVersion:
+    """What an installed plugin becomes. ``publisher``: who signed it."""
+
+    manifest: Manifest
+    package_sha256: str
+    publisher: str | None = None
+
+
+def update(slug: str, version: NewVersion, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
     """Make an installed plugin another version of itself, whose code is in its function already; ``start`` loads it first.
 
     From one transaction to the next it is the new version, active, with what the new ``onLoad`` registered. May be done twice.
     Raises what :func:`switch_on` raises; the plugin is then still the old version, and held (:func:`hold`).
     """
     before = registry.get(slug)
-    if before.version == manifest.version and (before.is_active or not start):
+    if before.version == version.manifest.version and (before.is_active or not start):
         return before
-    after = before.updated_to(manifest, package_sha256, clock.now())
+    after = _become(before, version, clock.now())
     if not start:
-        return _mark_updated(slug, manifest, package_sha256, None, actor, reason)
-    dependencies.require_active(manifest, registry.all_installed())
-    return _start(after, actor, lambda active: _mark_updated(slug, manifest, package_sha256, active, actor, reason))
+        return _mark_updated(slug, version, None, actor, reason)
+    dependencies.require_active(version.manifest, registry.all_installed())
+    return _start(after, actor, lambda active: _mark_updated(slug, version, active, actor, reason))
+
+
+def _become(before: InstalledPlugin, version: NewVersion, at: datetime) -> InstalledPlugin:
+    return before.updated_to(version.manifest, version.package_sha256, at, version.publisher)
 
 
 def hold(slug: str) -> None:
@@ -81,12 +96,10 @@ def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Acto
 
 
 @retried
-def _mark_updated(
-    slug: str, manifest: Manifest, package_sha256: str, active: ActivePlugin | None, actor: Actor, reason: str | None
-) -> InstalledPlugin:
+def _mark_updated(slug: str, version: NewVersion, active: ActivePlugin | None, actor: Actor, reason: str | None) -> InstalledPlugin:
     before = registry.get(slug)
     now = clock.now()
-    plugin = before.updated_to(manifest, package_sha256, now)
+    plugin = _become(before, version, now)
     if active is not None:
         plugin = plugin.activated(now)
     with unit_of_work(actor) as work:

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib import jobs, plugins
 from chalicelib.accounts import Caller
 from chalicelib.events import Actor
+from chalicelib.marketplace import publishers
+from chalicelib.marketplace import repository as marketplace
 from tests.integration.conftest import Functions
 
 ADMIN = Caller("user", "admin", "Administrator", "admin", None)
@@ -34,7 +36,8 @@ class Repository:
     plugins: dict[str, dict[str, Any]] = field(default_factory=dict)
     sequence: int = 0
 
-    def publish(self, archive: bytes) -> str:
+    def publish(self, archive: bytes, *, publisher: Ed25519PrivateKey | None = None, **release: Any) -> str:
+        """``release``: members that differ from the usual, such as ``released_at`` or ``is_security_update``."""
         manifest = json.loads(zipfile.ZipFile(io.BytesIO(archive)).read("manifest.json"))
         slug, version = manifest["name"], manifest["version"]
         (self.folder / "packages").mkdir(exist_ok=True)
@@ -69,10 +72,13 @@ class Repository:
                 "sha256": hashlib.sha256(archive).hexdigest(),
                 "size_bytes": len(archive),
                 "requirements": manifest.get("requirements", {}),
-                "dependencies": manifest.get("dependencies", []),
+                "dependencies": manifest["dependencies"] if isinstance(manifest.get("dependencies"), list) else [],
+                "libraries": list(manifest["dependencies"]) if isinstance(manifest.get("dependencies"), dict) else [],
                 "scopes": manifest.get("permissions", []),
                 "changelog": "",
                 "is_security_update": False,
+                **(_signed_by(publisher, slug, version, archive) if publisher else {}),
+                **release,
             },
         )
         self._sign()
@@ -89,6 +95,16 @@ class Repository:
         body = json.dumps(document).encode()
         (self.folder / "index.json").write_bytes(body)
         (self.folder / "index.json.sig").write_bytes(base64.b64encode(self.key.sign(body)))
+        marketplace.forget()
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def _signed_by(key: Ed25519PrivateKey, slug: str, version: str, archive: bytes) -> dict[str, str]:
+    statement = publishers.statement(slug, version, hashlib.sha256(archive).hexdigest())
+    return {"publisher": public_key(key), "publisher_signature": base64.b64encode(key.sign(statement)).decode()}
 
 
 @pytest.fixture
