@@ -28,6 +28,7 @@ RESOURCES = {
     "plugins": ("admin",),
     "policies": ("admin",),
     "runtime": ("admin", "runtime"),
+    "safe_mode": ("admin",),
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "tables": ("tables",),

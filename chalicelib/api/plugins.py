@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from chalicelib import events, plugins, runtime
+from chalicelib import accounts, events, plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
 from chalicelib.api.parameters import moment
 from chalicelib.api.views import plugins as views
@@ -52,10 +52,10 @@ _LOG = {
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
-    everyone, decided = plugins.all_installed(), plugins.policies.current()
+    everyone, decided, is_safe_mode = plugins.all_installed(), plugins.policies.current(), accounts.counts.is_safe_mode()
     found = page_of(_listed(everyone, query, decided), query["page"], query["per_page"])
     return Reply(
-        [views.plugin(one, decided) for one in found.items],
+        [views.plugin(one, decided, is_safe_mode=is_safe_mode) for one in found.items],
         meta={**page_meta(found), "stats": views.stats(everyone, decided)},
         links=page_links(request, found),
     )
@@ -70,7 +70,8 @@ def details(request: Request, slug: str) -> Reply:
         plugin = _among(everyone, slug)
     else:
         plugin = plugins.get(slug)
-    answer = {**views.details(plugin, plugins.policies.current()), "limits": asdict(plugins.current_limits(plugin))}
+    shown = views.details(plugin, plugins.policies.current(), is_safe_mode=accounts.counts.is_safe_mode())
+    answer = {**shown, "limits": asdict(plugins.current_limits(plugin))}
     if "dependencies" in included:
         answer["dependencies"] = views.dependencies(plugin, everyone)
     if "permissions" in included:

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
 from chalicelib.jobs import install, records, restore, uninstall, update
@@ -60,7 +61,10 @@ def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -
 
 
 def start(kind: str, slug: str, request: dict[str, Any], actor: Actor, *, also: Also | None = None) -> Job:
-    """Begin the job that was planned. ``also`` adds to the transaction that writes its record. Raises PluginBusy."""
+    """Begin the job that was planned. ``also`` adds to the transaction that writes its record. Raises PluginBusy, and SafeModeIsOn for one
+    that would start a plugin."""
+    if any(request.get(starts) for starts in ("activate", "was_active", "dependencies")):
+        plugins.safe_mode.refuse_start(slug)
     job = records.begin(kind, slug, request, actor=actor, locks=request["locks"], also=also)
     try:
         _execute(job)

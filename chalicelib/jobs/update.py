@@ -145,7 +145,7 @@ def pause(job: Job) -> None:
 def resume(job: Job) -> None:
     """The old version runs again; its code and data are back by now."""
     if job.request["was_active"]:
-        plugins.switch_on(plugins.get(job.slug), job.actor)
+        plugins.resume(job.slug, job.actor)
 
 
 def back_up(job: Job) -> dict[str, Any]:

@@ -6,10 +6,12 @@ Promises
     A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
     A plugin that takes no event any more is set aside, once, with its events kept (``circuit``).
     One operation at a time works on a plugin (``locks``).
+    In safe mode everything that is not core is off, from one transaction on until another (``safe_mode``).
+    What administrators decided of updates, plugins and publishers holds for whatever is installed, updated or activated (``policies``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks, policies, updates
+from chalicelib.plugins import locks, policies, safe_mode, updates
 from chalicelib.plugins.circuit import set_aside_failing
 from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
@@ -39,7 +41,7 @@ from chalicelib.plugins.errors import (
     PluginUpToDate,
     UpdateNeedsApproval,
 )
-from chalicelib.plugins.lifecycle import NewVersion, activate, deactivate, fall_back, hold, switch_off, switch_on, update
+from chalicelib.plugins.lifecycle import NewVersion, activate, deactivate, fall_back, hold, resume, switch_off, switch_on, update
 from chalicelib.plugins.limits import apply as apply_limits
 from chalicelib.plugins.limits import change as change_limits
 from chalicelib.plugins.limits import current as current_limits
@@ -141,6 +143,8 @@ __all__ = [
     "require_system",
     "resolve",
     "restore_settings",
+    "resume",
+    "safe_mode",
     "save",
     "scopes_of",
     "secret_keys",

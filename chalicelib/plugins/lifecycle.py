@@ -12,7 +12,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.events import Actor, retried, unit_of_work
-from chalicelib.plugins import dependencies, limits, locks, policies, registry, settings
+from chalicelib.plugins import dependencies, limits, locks, policies, registry, safe_mode, settings
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, FailureReason, InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
@@ -25,14 +25,15 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, DependenciesNotMet (with the missing ones), PluginFailedToLoad,
-    PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, SafeModeIsOn, DependenciesNotMet (with the missing ones),
+    PluginFailedToLoad, PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
     """
     registry.get(slug)
     with locks.held(slug, "activate"):
         plugin = registry.get(slug)
         plugin.must_not_be_active()
         policies.lists().refuse_installed(plugin)
+        safe_mode.refuse_start(slug)
         try:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
@@ -89,6 +90,15 @@ def hold(slug: str) -> None:
     _unload(slug)
 
 
+def resume(slug: str, actor: Actor) -> InstalledPlugin:
+    """What :func:`hold` stopped goes on, as :func:`switch_on` does it; in safe mode, where nothing can load, when that is left."""
+    active = runtime.active.with_queue(slug)
+    if active is not None and active.is_held and active.is_paused:
+        runtime.active.release(slug)
+        return registry.get(slug)
+    return switch_on(registry.get(slug), actor)
+
+
 def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Actor) -> None:
     """Out of service, as it was before somebody tried to mend it; what waits in its queue stays there."""
     stop(slug)
@@ -138,7 +148,11 @@ def _start(plugin: InstalledPlugin, actor: Actor, conclude: Callable[[ActivePlug
     # Nothing is sent to it before it is active. The other way about, a kill between the two would leave it active and deaf.
     runtime.provisioning.switch_deliveries(slug, on=True)
     active = ActivePlugin(slug, queue_url, settings_version, registered)
-    return conclude(active) if conclude else _mark_active(slug, active, actor)
+    started = conclude(active) if conclude else _mark_active(slug, active, actor)
+    # Safe mode may have been entered since this began.
+    if runtime.active.safe_mode().is_on:
+        safe_mode.follow(slug)
+    return started
 
 
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -161,7 +175,8 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
 
 def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     """What deactivation does, from any state."""
-    if runtime.active.find(slug) is not None:
+    active = runtime.active.find(slug)
+    if active is not None and not active.is_paused:
         _unload(slug)
     # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
     stop(slug)

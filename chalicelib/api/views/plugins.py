@@ -19,7 +19,7 @@ _COMPONENTS = ("permissions", "entities", "widgets", "menu_items", "api_endpoint
 _EVENT_PREFIX = "plugin."
 
 
-def plugin(one: InstalledPlugin, decided: Policies) -> dict[str, Any]:
+def plugin(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> dict[str, Any]:
     """A plugin in a list. Source: REST §1."""
     updates = has_update(one, decided)
     own = f"{BASE_PATH}/admin/plugins/{one.slug}"
@@ -41,6 +41,8 @@ def plugin(one: InstalledPlugin, decided: Policies) -> dict[str, Any]:
         "has_settings": one.manifest.has_settings,
         "has_update": updates,
         "latest_version": one.latest_version if updates else one.version,
+        # Active, and off until safe mode is left.
+        "paused": is_safe_mode and one.is_active and not one.manifest.is_core,
         "denied": decided.lists.why_not_installed(one),
         "has_valid_license": not one.manifest.requires_license,
         "installed_at": _time(one.installed_at),
@@ -49,11 +51,11 @@ def plugin(one: InstalledPlugin, decided: Policies) -> dict[str, Any]:
     }
 
 
-def details(one: InstalledPlugin, decided: Policies) -> dict[str, Any]:
+def details(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> dict[str, Any]:
     """Source: REST §2, without what only ``include`` brings."""
     manifest = one.manifest
     return {
-        **plugin(one, decided),
+        **plugin(one, decided, is_safe_mode=is_safe_mode),
         # The key of who signed what is installed; None: nobody did.
         "publisher": one.publisher,
         "screenshots": [asset_address(one.slug, path) for path in manifest.screenshots],
