@@ -27,6 +27,17 @@ from tests.integration.conftest import Functions
 ADMIN = Caller("user", "admin", "Administrator", "admin", None)
 
 
+# The faults that the test which runs has tried; at the end of a run there is a line about all of them (tests/conftest.py).
+tried: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _faults(request: pytest.FixtureRequest) -> Iterator[None]:
+    tried.clear()
+    yield
+    request.node.user_properties += [("fault", fault) for fault in tried]
+
+
 @dataclass
 class Repository:
     """A plugin repository: publish into it, and it is served and signed."""
