@@ -144,10 +144,14 @@ def issue_plugin_token(slug: str, scopes: frozenset[str]) -> str:
 @retried
 def revoke_plugin_token(slug: str) -> None:
     """End the plugin's token, if it has one."""
-    latest = models.find_plugin_token(slug)
-    if latest is None:
-        return
     with unit_of_work() as work:
+        drop_plugin_token(work, slug)
+
+
+def drop_plugin_token(work: UnitOfWork, slug: str) -> None:
+    """The same, with the transaction, whose commit raises ConcurrentChange where the plugin has got another token since. One GetItem."""
+    latest = models.find_plugin_token(slug)
+    if latest is not None:
         work.delete(latest, PluginTokenRow.token_id == latest.token_id)
         work.delete(models.token_row(latest.token_id))
 

@@ -39,8 +39,11 @@ def install_due(due: Mapping[str, Release]) -> list[Job]:
             continue
         try:
             job = _begin(slug, release)
-        except (StreamSpaceError, ConcurrentChange) as error:
-            log.logger().info("update not begun", extra={"plugin": slug, "version": release.version, "reason": str(error)})
+        except StreamSpaceError as error:
+            log.logger().info("update not begun", extra={"plugin": slug, "version": release.version, "reason": error.message})
+            continue
+        except Exception:  # noqa: BLE001 one plugin's trouble is not the others'
+            log.logger().exception("update not begun", extra={"plugin": slug, "version": release.version})
             continue
         if job is not None:
             begun.append(job)

@@ -18,6 +18,9 @@ from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, Fail
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
 
+# What onUnload may take at most before the plugin is off all the same; the request has 29 s for all of it.
+_UNLOAD_S = 10
+
 
 def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     """Make an installed plugin receive events and answer commands.
@@ -179,7 +182,7 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     if active is not None and not active.is_paused:
         _unload(slug)
     # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
-    stop(slug)
+    _silence(slug)
     inactive = _mark_inactive(slug, actor)
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
@@ -189,6 +192,10 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
 def stop(slug: str) -> None:
     """No call of its token, no event and no schedule comes through from here on. May be done twice."""
     accounts.revoke_plugin_token(slug)
+    _silence(slug)
+
+
+def _silence(slug: str) -> None:
     runtime.provisioning.switch_deliveries(slug, on=False)
     runtime.schedules.delete(slug)
 
@@ -236,8 +243,10 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
     before = registry.get(slug)
     plugin = before.deactivated(clock.now())
     with unit_of_work(actor) as work:
+        # All of it in one moment: what it registered, where its events go, and what it may.
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
+        accounts.drop_plugin_token(work, slug)
         runtime.circuit.settle_with(work, slug)
         if before.status == "active" or before.error_reason == FAILED_TO_STAY_UP:
             work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
@@ -260,9 +269,9 @@ def _mark_failed(slug: str, message: str, actor: Actor, *, reason: FailureReason
 
 
 def _unload(slug: str) -> None:
-    """Let the plugin close what it opened. Whether it can or not, it goes off."""
+    """Let the plugin close what it opened. Whether it can or not, and whether or not it ever ends, it goes off."""
     try:
-        answer = runtime.invoking.call(slug, {"kind": "unload"})
+        answer = runtime.invoking.call(slug, {"kind": "unload"}, patience_s=_UNLOAD_S)
     except Exception:  # noqa: BLE001 a plugin that crashes is switched off all the more
         log.logger().warning("unload failed", extra={"plugin": slug}, exc_info=True)
         return

@@ -269,3 +269,40 @@ def test_safe_mode_is_for_administrators(hostile, call):
     assert call("PUT", "/admin/platform/safe-mode", {"enabled": "yes"}).status == 422
     assert call("PUT", "/admin/platform/safe-mode", {}).status == 422
     assert active.safe_mode().is_on is False
+
+
+def test_what_it_may_and_what_it_registered_end_in_the_same_moment(hostile, call, functions):
+    """The transaction that makes it inactive is the one that ends its token: nobody sees one without the other."""
+    seen = []
+
+    def looks(model, params, **_):
+        if model.name == "TransactWriteItems" and "plugin.deactivated" in str(params["body"]):
+            seen.append(params["body"] if isinstance(params["body"], str) else params["body"].decode())
+
+    from chalicelib.core.tables import connection
+
+    connection().client.meta.events.register_first("before-call", looks)
+    try:
+        deactivate(call)
+    finally:
+        connection().client.meta.events.unregister("before-call", looks)
+
+    keys = {(item["Delete"]["Key"]["pk"]["S"].partition("#")[0]) for item in json.loads(seen[-1])["TransactItems"] if "Delete" in item}
+    assert {"ACTIVE", "PLUGIN", "TOKEN"} <= keys
+
+
+def test_an_on_unload_that_uses_what_it_has_to_the_last_does_not_keep_it_on(hostile, call, functions):
+    kept = []
+
+    def clings(event):
+        if event["kind"] == "unload":
+            kept.append(call("PUT", "/storage/last", {"value": 1}, token=hostile.token).status)
+            raise SystemError("and never ends")
+        return {"ok": True}
+
+    functions.answer("test-plugin-hostile", clings)
+    deactivate(call)
+
+    assert kept == [200]
+    assert call("GET", "/storage/last", token=hostile.token).status == 401
+    assert plugins.get("hostile").status == "inactive"

@@ -240,7 +240,7 @@ class refused:
     def __init__(self, platform, operation, containing, *, after=False):
         from chalicelib.core.tables import connection
 
-        services = ("s3", "lambda", "scheduler", "dynamodb")
+        services = ("s3", "lambda", "scheduler", "dynamodb", "stepfunctions")
         self._clients = [*map(platform.aws.client, services), connection().client]
         self._operation, self._containing, self._spare = operation, containing, int(after)
 
