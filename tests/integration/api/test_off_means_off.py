@@ -1,5 +1,7 @@
 """A plugin that is off reaches nothing and is reached by nothing, whatever it goes on to do: deactivated, or off in safe mode."""
 
+import json
+
 import pytest
 import requests
 
