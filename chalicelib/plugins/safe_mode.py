@@ -34,7 +34,7 @@ _PATIENCE_S = 15.0
 
 def switch(*, on: bool, by: Caller) -> SafeMode:
     """Enter or leave safe mode; again is fine. What holds when it returns; ``left`` names plugins whose queues follow within a minute."""
-    _switch(by, on=on)
+    declare(by, on=on)
     # Until then a container may go by what it read before.
     time.sleep(accounts.counts.FRESH_S)
     settle()
@@ -42,7 +42,8 @@ def switch(*, on: bool, by: Caller) -> SafeMode:
 
 
 @retried
-def _switch(by: Caller, *, on: bool) -> None:
+def declare(by: Caller, *, on: bool) -> None:
+    """The one transaction. What belongs to it besides is :func:`switch`'s."""
     before = runtime.active.safe_mode()
     if before.is_on == on:
         return

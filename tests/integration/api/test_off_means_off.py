@@ -205,7 +205,7 @@ def test_a_job_that_was_under_way_when_safe_mode_was_entered_leaves_the_plugin_o
 
     def enters_first(event):
         if event.get("step") == "starting" and not active.safe_mode().is_on:
-            enter(call)
+            plugins.safe_mode.declare(ANN, on=True)
             hostile.platform.loads["hostile"] = {"ok": False, "error": {"message": "SAFE_MODE"}}
         jobs.run_step(event)
         return {}
@@ -214,6 +214,7 @@ def test_a_job_that_was_under_way_when_safe_mode_was_entered_leaves_the_plugin_o
     job = hostile.platform.update("hostile")
 
     assert (job.status, job.left, plugins.get("hostile").version) == (jobs.FAILED, [], "1.0.0")
+    plugins.safe_mode.settle()
     assert hostile.mapping == "Disabled"
     leave(call)
     assert (active.find("hostile").is_held, hostile.mapping) == (False, "Enabled")
@@ -247,7 +248,7 @@ def test_entering_is_one_transaction_however_many_plugins_there_are(hostile, cal
         plugin_queue(f"crowd-{number}", hooks=["user.created"])
     aws_calls.clear()
 
-    plugins.safe_mode._switch(ANN, on=True)
+    plugins.safe_mode.declare(ANN, on=True)
 
     assert len(aws_calls) <= 4, aws_calls
     assert [one.slug for one in active.everyone()] == ["guardian"]
