@@ -42,11 +42,11 @@ def policy(_request: Request, slug: str) -> Reply:
     return Reply(_shown(plugins.policies.of(slug), plugins.policies.default()))
 
 
-@routes.put("/admin/plugins/{slug}/update-policy", permission="plugins.update", body=_POLICY, aws_calls=4)
+@routes.put("/admin/plugins/{slug}/update-policy", permission="plugins.update", body=_POLICY, aws_calls=5)
 def change_policy(request: Request, slug: str) -> Reply:
     """Replaces it as a whole; what is left out is the platform's default again. 404 PLUGIN_NOT_FOUND, 422 VALIDATION_ERROR."""
     wanted = UpdatePolicy.of(request.body)
-    plugins.policies.change(slug, wanted)
+    plugins.policies.change(slug, wanted, by=request.caller.actor)
     return Reply(_shown(wanted, plugins.policies.default()), message="Update policy updated successfully")
 
 

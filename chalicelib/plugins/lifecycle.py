@@ -97,7 +97,9 @@ def resume(slug: str, actor: Actor) -> InstalledPlugin:
     """What :func:`hold` stopped goes on, as :func:`switch_on` does it; in safe mode, where nothing can load, when that is left."""
     active = runtime.active.with_queue(slug)
     if active is not None and active.is_held and active.is_paused:
+        runtime.schedules.create(slug, runtime.provisioning.function_arn(slug), active.registered.get("schedules") or [])
         runtime.active.release(slug)
+        safe_mode.follow(slug)
         return registry.get(slug)
     return switch_on(registry.get(slug), actor)
 

@@ -20,7 +20,7 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from chalicelib import messaging
 from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
-from chalicelib.events import UnitOfWork, retried, unit_of_work
+from chalicelib.events import Actor, UnitOfWork, retried, unit_of_work
 from chalicelib.plugins import registry
 from chalicelib.plugins.plugin_lists import PluginLists
 from chalicelib.plugins.registry import InstalledPlugin
@@ -115,10 +115,18 @@ def lists() -> PluginLists:
     return PluginLists.of(body) if body else PluginLists()
 
 
-def change(slug: str, policy: UpdatePolicy) -> None:
-    """Raises PluginNotFound. The whole of it: what is left out is the default again."""
-    registry.get(slug)
-    plugin_row(slug).update(actions=[PolicyRow.body.set(json.dumps(policy.as_json()))])
+@retried
+def change(slug: str, policy: UpdatePolicy, *, by: Actor) -> None:
+    """The whole of it: what is left out is the default again. The plugin's log says who changed what. Raises PluginNotFound."""
+    plugin, before = registry.get(slug), of(slug).as_json()
+    after = policy.as_json()
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if not changed:
+        return
+    with unit_of_work(by) as work:
+        row = registry.save(work, plugin)
+        work.update(plugin_row(slug), [PolicyRow.body.set(json.dumps(after))])
+        work.emit("plugin.update_policy_changed", row, {"plugin": plugin.summary(), "changed": changed})
 
 
 def change_default(policy: DefaultPolicy) -> None:

@@ -211,12 +211,14 @@ def test_a_job_that_was_under_way_when_safe_mode_was_entered_leaves_the_plugin_o
         return {}
 
     functions.answer("test-job-step", enters_first)
+    schedules = set(hostile.schedules)
     job = hostile.platform.update("hostile")
 
     assert (job.status, job.left, plugins.get("hostile").version) == (jobs.FAILED, [], "1.0.0")
     plugins.safe_mode.settle()
-    assert hostile.mapping == "Disabled"
+    assert (hostile.mapping, {one["State"] for one in hostile.schedules.values()}) == ("Disabled", {"DISABLED"})
     leave(call)
+    assert set(hostile.schedules) == schedules
     assert (active.find("hostile").is_held, hostile.mapping) == (False, "Enabled")
     assert call("POST", "/commands/deploy/execute", {}).status == 200
 

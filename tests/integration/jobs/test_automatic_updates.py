@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import jobs, messaging, plugins
 from chalicelib.core import clock
+from chalicelib.events import history
 from chalicelib.marketplace import MarketplaceUnavailable
 from chalicelib.plugins import DefaultPolicy, PluginDenied, PluginLists, PluginPinned, PluginUpToDate, UpdatePolicy
 from chalicelib.workers import updates as worker
@@ -21,7 +22,7 @@ def mailer(platform, repository):
     """Installed and active in 1.0.0, with security updates allowed; 1.0.1 is one, released long ago."""
     repository.publish(package("mailer", "1.0.0"), publisher=AUTHOR)
     assert platform.install("mailer").status == jobs.SUCCEEDED
-    plugins.policies.change("mailer", UpdatePolicy(automatic="security"))
+    decide(UpdatePolicy(automatic="security"))
     repository.publish(package("mailer", "1.0.1"), publisher=AUTHOR, is_security_update=True)
     return platform
 
@@ -33,6 +34,10 @@ def look():
         if known.tried_job:
             jobs.wait_for_end(known.tried_job, patience_s=60)
     return done
+
+
+def decide(policy):
+    plugins.policies.change("mailer", policy, by=ADMIN.actor)
 
 
 def told():
@@ -54,7 +59,7 @@ def test_a_security_update_installs_by_itself_where_that_is_allowed_and_administ
 
 
 def test_where_nothing_is_allowed_nothing_installs(mailer):
-    plugins.policies.change("mailer", UpdatePolicy())
+    decide(UpdatePolicy())
 
     assert look()["begun"] == 0
 
@@ -62,7 +67,7 @@ def test_where_nothing_is_allowed_nothing_installs(mailer):
 
 
 def test_the_platforms_policy_holds_for_plugins_that_say_nothing(mailer, repository):
-    plugins.policies.change("mailer", UpdatePolicy())
+    decide(UpdatePolicy())
     plugins.policies.change_default(DefaultPolicy("all", wait_hours=0))
 
     assert look()["begun"] == 1
@@ -70,7 +75,7 @@ def test_the_platforms_policy_holds_for_plugins_that_say_nothing(mailer, reposit
 
 def test_a_fresh_release_waits_its_time(mailer, repository):
     repository.publish(package("mailer", "1.0.2"), publisher=AUTHOR, is_security_update=True, released_at=clock.rfc3339(clock.now()))
-    plugins.policies.change("mailer", UpdatePolicy(automatic="security", skipped_versions=("1.0.1",), wait_hours=48))
+    decide(UpdatePolicy(automatic="security", skipped_versions=("1.0.1",), wait_hours=48))
 
     with clock.travel(47 * 3600):
         assert look()["begun"] == 0
@@ -132,7 +137,7 @@ def test_what_a_person_must_see_first_says_so_and_never_installs_by_itself(maile
     vendored = {"node_modules/left-pad/package.json": "{}"} if isinstance(more.get("dependencies"), dict) else {}
     repository.publish(package("shady"))
     repository.publish(package("mailer", "1.0.2", files=vendored, **more), is_security_update=True, **release)
-    plugins.policies.change("mailer", UpdatePolicy(automatic="all", skipped_versions=("1.0.1",), wait_hours=0))
+    decide(UpdatePolicy(automatic="all", skipped_versions=("1.0.1",), wait_hours=0))
 
     assert look()["begun"] == 0
 
@@ -145,7 +150,7 @@ def test_what_a_person_must_see_first_says_so_and_never_installs_by_itself(maile
 def test_a_package_that_asks_for_more_than_the_index_says_is_refused_before_anything_is_changed(mailer, repository):
     archive = package("mailer", "1.0.2", permissions=["admin"])
     repository.publish(archive, publisher=AUTHOR, is_security_update=True, scopes=[])
-    plugins.policies.change("mailer", UpdatePolicy(automatic="security", wait_hours=0))
+    decide(UpdatePolicy(automatic="security", wait_hours=0))
     before = mailer.left_over()
 
     assert look()["begun"] == 1
@@ -189,7 +194,7 @@ def test_an_update_that_is_rolled_back_leaves_the_publisher_as_it_was(mailer, re
 
 
 def test_a_pinned_plugin_stays_where_it_is_whoever_updates_it(mailer):
-    plugins.policies.change("mailer", UpdatePolicy(pinned_version="1.0.0", automatic="all"))
+    decide(UpdatePolicy(pinned_version="1.0.0", automatic="all"))
 
     for wanted in ({}, {"version": "1.0.1"}):
         with pytest.raises(PluginPinned):
@@ -203,10 +208,10 @@ def test_a_pinned_plugin_stays_where_it_is_whoever_updates_it(mailer):
 def test_an_update_goes_to_the_pinned_version_and_past_the_skipped_ones(mailer, repository):
     for newer in ("1.1.0", "1.2.0"):
         repository.publish(package("mailer", newer), publisher=AUTHOR)
-    plugins.policies.change("mailer", UpdatePolicy(pinned_version="1.0.1"))
+    decide(UpdatePolicy(pinned_version="1.0.1"))
     assert mailer.update("mailer").request["version"] == "1.0.1"
 
-    plugins.policies.change("mailer", UpdatePolicy(skipped_versions=("1.2.0",)))
+    decide(UpdatePolicy(skipped_versions=("1.2.0",)))
     assert mailer.update("mailer").request["version"] == "1.1.0"
     with pytest.raises(PluginUpToDate):
         jobs.start_update("mailer", {}, actor=ADMIN.actor)
@@ -214,7 +219,7 @@ def test_an_update_goes_to_the_pinned_version_and_past_the_skipped_ones(mailer, 
 
 
 def test_a_skipped_release_is_not_told_of(mailer):
-    plugins.policies.change("mailer", UpdatePolicy(skipped_versions=("1.0.1",)))
+    decide(UpdatePolicy(skipped_versions=("1.0.1",)))
 
     plugins.updates.check()
 
@@ -269,7 +274,7 @@ def test_administrators_are_told_once_that_a_plugin_left_the_marketplace(mailer,
 
 
 def test_while_the_marketplace_is_away_the_check_says_so_and_what_was_known_stays(mailer, monkeypatch):
-    plugins.policies.change("mailer", UpdatePolicy())
+    decide(UpdatePolicy())
     look()
     monkeypatch.setenv("STREAMSPACE_MARKETPLACE_URL", "http://127.0.0.1:1")
 
@@ -281,6 +286,15 @@ def test_while_the_marketplace_is_away_the_check_says_so_and_what_was_known_stay
     assert last["error"].startswith("Cannot connect to marketplace")
     assert last["succeeded_at"] < last["checked_at"]
     assert plugins.get("mailer").latest_version == "1.0.1"
+
+
+def test_a_plugins_log_says_who_changed_its_policy_and_what(mailer):
+    decide(UpdatePolicy(automatic="all"))
+    decide(UpdatePolicy(automatic="all"))
+
+    first, second = (one for one in history("plugin#mailer") if one.type == "plugin.update_policy_changed")
+    assert (first.data["changed"], second.data["changed"]) == ({"automatic": "all"}, {"automatic": "security"})
+    assert first.actor["id"] == ADMIN.id
 
 
 def test_uninstalling_forgets_the_policy_unless_the_data_is_kept(mailer):
