@@ -48,7 +48,7 @@ def declare(by: Caller, *, on: bool) -> None:
     if before.is_on == on:
         return
     spared = frozenset(one.slug for one in registry.all_installed() if one.manifest.is_core) if on else frozenset[str]()
-    concerned = tuple(one.slug for one in runtime.active.all_with_queues() if one.slug not in spared)
+    concerned = tuple(one.slug for one in runtime.active.all_with_queues() if one.slug not in (spared or before.spared))
     mode = SafeMode(on, spared, concerned, clock.rfc3339(clock.now()), by.name)
     with unit_of_work(by.actor) as work:
         runtime.active.put_safe_mode(work, mode, before=before)
