@@ -1,6 +1,7 @@
 'use strict';
 
 // node sdk_process.js FOLDER first|warm ROUNDS URL: answers a call from the plugin, or the bare handler, in the folder.
+const { writeSync } = require('node:fs'); // as it is: the SDK takes over what writes to stdout
 const path = require('node:path');
 
 const [folder, mode, rounds, url] = process.argv.slice(2);
@@ -24,5 +25,6 @@ async function main() {
 }
 
 main().then((found) => {
-  process.stdout.write(`${JSON.stringify({ found })}\n`, () => process.reallyExit(0));
+  writeSync(1, `${JSON.stringify({ found })}\n`);
+  process.reallyExit(0);
 });

@@ -109,7 +109,7 @@ def dev_command(context: Context, folder: Path, remove: bool) -> None:
 
 
 @plugin.command("pack")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="{name}-{version}.zip by default.")
 def pack_command(folder: Path, output: Path | None) -> None:
     """Make the package of a plugin's folder. The same files always give the same package.
@@ -143,23 +143,31 @@ def publish_command(
     """
     if unsigned and publisher_key is not None:
         raise click.UsageError("Give --publisher-key or --unsigned, not both")
-    own_key = Path(click.get_app_dir("streamspace")) / "publisher.key"
-    if repository is None or key is None:
-        stack = _local_stack()
-        repository = repository or stack.folder / "marketplace"
-        key = key or stack.folder / "keys" / "marketplace"
-        if not key.is_file():
-            raise RepositoryInvalid(f"The local stack has no signing key at {key}")
-        own_key = stack.folder / "keys" / "publisher"
-    signer = None if unsigned else kept_key(publisher_key or own_key)
+    signer = None if unsigned else kept_key(publisher_key or _own_publisher_key(is_local=repository is None or key is None))
+    repository, private_key = own_repository(repository, key)
     content = pack(package) if package.is_dir() else package.read_bytes()
-    release = publish(content, repository, key.read_bytes(), publisher_key=signer)
+    release = publish(content, repository, private_key, publisher_key=signer)
     if as_json:
         show_json(dataclasses.asdict(release))
     elif release.is_new:
         click.echo(f"Published {release.slug} {release.version} in {repository} (index {release.sequence})")
     else:
         click.echo(f"{release.slug} {release.version} is already published with the same content; nothing changed")
+
+
+def own_repository(repository: Path | None, key: Path | None) -> tuple[Path, bytes]:
+    """The repository's folder and its private key; what is not given is the local stack's."""
+    if repository is None or key is None:
+        stack = _local_stack()
+        repository = repository or stack.folder / "marketplace"
+        key = key or stack.folder / "keys" / "marketplace"
+        if not key.is_file():
+            raise RepositoryInvalid(f"The local stack has no signing key at {key}")
+    return repository, key.read_bytes()
+
+
+def _own_publisher_key(*, is_local: bool) -> Path:
+    return _local_stack().folder / "keys" / "publisher" if is_local else Path(click.get_app_dir("streamspace")) / "publisher.key"
 
 
 def _local_stack() -> Stack:

@@ -11,6 +11,7 @@ from cli import (
     commands,
     dialogs,
     jobs,
+    licenses,
     marketplace,
     notifications,
     plugins,
@@ -80,6 +81,7 @@ for command in (
     notifications.notifications,
     dialogs.dialogs,
     webhooks.webhooks,
+    licenses.licenses,
     authoring.publish_command,
     authoring.plugin,
 ):

@@ -10,6 +10,7 @@ from cli.arguments import as_setting, json_or_text, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
+from cli.licenses import plugin_license
 from cli.logs import logs
 from cli.output import Columns, json_option, show, show_json, tree, visible
 from cli.plugin_data import backups, kept, restore
@@ -396,6 +397,7 @@ def replay(context: Context, slug: str, event_id: int | None, since: str | None,
     click.echo(f"{count} event{'' if count == 1 else 's'} will be delivered again{follows}")
 
 
+plugins.add_command(plugin_license)
 plugins.add_command(logs)
 plugins.add_command(policy)
 plugins.add_command(lists)

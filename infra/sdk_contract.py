@@ -20,7 +20,7 @@ from chalicelib.api.routing import BASE_PATH
 from chalicelib.core.errors import StreamSpaceError
 from chalicelib.messaging import templates
 from chalicelib.plugins import declarations
-from chalicelib.runtime import attempts, storage
+from chalicelib.runtime import attempts, storage, table_keys, tables
 from chalicelib.sessions import states
 
 _ROOT = Path(__file__).parent.parent
@@ -29,10 +29,11 @@ FILES = (
     _ROOT / "plugin_layers/python/streamspace/testing/contract.json",
 )
 # What the SDKs call begins like this. The rest of the API is for people, and so are, among these, the ones below.
-_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime", "uploads")
+_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime", "uploads", "tables")
 _FOR_PEOPLE = frozenset(
     {
         *("PUT templates/{name}", "DELETE templates/{name}", "POST sessions/{id}/activity", "GET commands"),
+        *("POST sessions/{id}/extend", "GET sessions/{id}/status"),
         *("GET notifications", "POST notifications/{id}/read", "DELETE notifications/{id}", "POST notifications/{id}/actions/{n}"),
         *("GET dialogs", "POST dialogs/{id}/answer"),
     }
@@ -53,6 +54,12 @@ def contract() -> dict[str, Any]:
         "initialStates": list(states.INITIAL),
         "emailTemplates": list(templates.NAMES),
         "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "largestValueBytes": storage.LARGEST_VALUE_BYTES},
+        "tables": {
+            "largestItemBytes": tables.LARGEST_ITEM_BYTES,
+            "longestPartBytes": table_keys.LONGEST_PART_BYTES,
+            "largestExact": table_keys.LARGEST_EXACT,
+            "comparisons": list(table_keys.COMPARISONS),
+        },
         "attempts": attempts.ATTEMPTS,
         "deepestOffset": sessions.DEEPEST_OFFSET,
     }

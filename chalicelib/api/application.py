@@ -19,6 +19,7 @@ RESOURCES = {
     "dialogs": ("dialogs",),
     "email": ("admin", "email"),
     "endpoints": ("plugins",),
+    "licenses": ("admin",),
     "lifecycle": ("admin",),
     "limits": ("admin",),
     "marketplace": ("admin",),

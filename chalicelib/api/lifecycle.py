@@ -20,8 +20,11 @@ _INSTALL = {
         "version": {"type": "string", "minLength": 1, "maxLength": 64},
         "package": {"type": "string", "minLength": 1},
         "activate": {"type": "boolean"},
-        # For plugins that need one, which are refused while licences are not checked; others have no use for it.
-        "license_key": {"type": "string", "maxLength": 100},
+        "license_key": {
+            "type": "string",
+            "maxLength": 100,
+            "description": "Without one, what needs a licence stays off",
+        },
     },
     "required": ["source"],
     "additionalProperties": False,
@@ -46,7 +49,7 @@ _UPDATE = {
 @routes.post("/admin/plugins/install", permission="plugins.install", body=_INSTALL, body_limit=_LARGEST_UPLOAD, aws_calls=40)
 def install(request: Request) -> Reply:
     """REST §7. 200 when done within 20 s, else 202. 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID,
-    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
+    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED, with the cause's code: LICENSE_INVALID, say."""
     job = jobs.start_install(request.body, actor=request.caller.actor)
     return answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
 
@@ -78,7 +81,7 @@ def uninstall(request: Request, slug: str) -> Reply:
 @routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", aws_calls=30)
 def activate(request: Request, slug: str) -> Reply:
     """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED; 422 DEPENDENCIES_NOT_MET, PLUGIN_FAILED_TO_LOAD;
-    404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
+    403 LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
     plugin = plugins.activate(slug, by=request.caller)
     return Reply(views.activation(plugin), message="Plugin activated successfully")
 

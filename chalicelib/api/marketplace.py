@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib import marketplace, plugins
 from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
 from chalicelib.api.views import marketplace as views
-from chalicelib.core.pagination import page_of
+from chalicelib.core.pagination import Page
 
 routes = Routes()
 
@@ -23,8 +23,9 @@ _SEARCH = {
 def search(request: Request) -> Reply:
     """REST §11. 503 MARKETPLACE_UNAVAILABLE."""
     query = request.query
-    found = marketplace.search(query["search"], query["category"], query["sort"])
-    page = page_of(found.listings, query["page"], query["per_page"])
+    size = query["per_page"]
+    found = marketplace.search(query["search"], query["category"], query["sort"], start=(query["page"] - 1) * size, size=size)
+    page = Page(found.summaries, query["page"], size, found.total)
     installed = {one.slug for one in plugins.all_installed()}
     return Reply(
         [views.listing(one, installed) for one in page.items],

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib import marketplace, messaging, plugins, runtime
+from chalicelib import licensing, marketplace, messaging, plugins, runtime
 from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.versions import Dependency
@@ -15,6 +15,7 @@ from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, backups, records
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
+from chalicelib.licensing import SealedKey
 from chalicelib.plugins import InstalledPlugin, Package
 from chalicelib.runtime.provisioning import Code
 
@@ -24,9 +25,10 @@ Needed = dict[str, Any]
 
 def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
     """Raises PluginDenied where the administrators' lists allow one of them not. One GetItem."""
-    listings = marketplace.index().listings
+    wanted = list(releases)
+    listings = marketplace.listings_of([one.slug for one in wanted])
     lists = plugins.policies.lists()
-    for one in releases:
+    for one in wanted:
         lists.refuse(one.slug, one.publisher, listings[one.slug].author.get("name"))
 
 
@@ -102,6 +104,11 @@ def _plan_of_package(package: Package, *, activate: bool, publisher: str | None 
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
         "keeps": with_kept_data(touched),
     }
+
+
+def with_license_key(plan: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """The plan with the key, encrypted. Raises ValidationError for a key that is none."""
+    return plan if key is None else {**plan, "license_key": vars(licensing.sealed(key, plan["slug"]))}
 
 
 def discard_upload(plan: dict[str, Any]) -> None:
@@ -273,11 +280,32 @@ def unregister(job: Job) -> None:
     runtime.holdings.forget(job.slug, keep_data=_keeps(job))
 
 
-def switch_on(job: Job) -> dict[str, Any]:
+def activate_license(job: Job) -> dict[str, Any]:
+    """Take a seat with the key that came along; a plugin that has no use for a licence is installed all the same."""
+    key = job.request.get("license_key")
+    if key is None:
+        return {}
     plugin = plugins.get(job.slug)
-    if job.request["activate"] and plugin.status != "active":
+    if not plugin.manifest.is_premium:
+        return {"notes": ["The licence key was not used: the plugin needs none"]}
+    plugins.licenses.attach(job.slug, SealedKey(**key), job.actor)
+    return {}
+
+
+def give_license_back(job: Job) -> None:
+    """Also a seat that was taken by a worker that died before it could say so. While the service is away it waits on a list."""
+    plugins.licenses.detach(job.slug, job.actor)
+
+
+def switch_on(job: Job) -> dict[str, Any]:
+    """What needs a licence and came without a key stays off; unless another plugin needs it now, which cannot do without."""
+    plugin = plugins.get(job.slug)
+    notes = [*plugin.manifest.notes, *job.made.get("licensing", {}).get("notes", [])]
+    if plugin.lacks_license and not job.request.get("is_needed_now"):
+        notes.append("It needs a licence: activate one, then the plugin")
+    elif job.request["activate"] and plugin.status != "active":
         plugin = plugins.switch_on(plugin, job.actor)
-    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": list(plugin.manifest.notes)}
+    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": notes}
 
 
 def switch_off(job: Job) -> None:
@@ -311,6 +339,7 @@ _UNPACK = Step("extracting", unpack, discard_code, progress=40, message="Checkin
 _MIGRATE = Step("migrations", run_migrations, restore_tables, progress=75, message="Running migrations…")
 _PROVISION = Step("provisioning", provision, deprovision, progress=80, message="Making its function and queue…")
 _REGISTER = Step("registering", register, unregister, progress=85, message="Registering the plugin…")
+_LICENSE = Step("licensing", activate_license, give_license_back, progress=90, message="Activating its licence…")
 _SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
 _PARTS = (_FETCH, _UNPACK, _MIGRATE, _PROVISION, _REGISTER, _SWITCH_ON)
 
@@ -325,6 +354,7 @@ INSTALL = Saga(
     _MIGRATE,
     _PROVISION,
     _REGISTER,
+    _LICENSE,
     _SWITCH_ON,
     Step("result", conclude, progress=99, message="Finishing…"),
     tidy=discard_snapshots,
@@ -352,7 +382,7 @@ def _left_something(slug: str) -> bool:
 def _part(job: Job, needed: Needed) -> Job:
     """The job as its steps see it while they work on a dependency."""
     request: dict[str, Any] = {"source": "marketplace", "version": needed["version"], "publisher": needed.get("publisher")}
-    request |= {"activate": True, "dependencies": [], "keeps": job.request.get("keeps", [])}
+    request |= {"activate": True, "dependencies": [], "keeps": job.request.get("keeps", []), "is_needed_now": job.request["activate"]}
     return Job(job.id, job.kind, needed["slug"], job.actor, request, started_at=job.started_at)
 
 

@@ -22,13 +22,14 @@ _LONGEST_PAUSE_S = 1.0
 
 
 def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
-    """Raises what the plans raise, and PluginBusy."""
+    """``request``: source, slug and version? or package, activate?, license_key?. Raises what the plans raise, and PluginBusy."""
     activate = bool(request.get("activate", False))
     if request["source"] == "upload":
         plan = install.plan_from_upload(request["package"], activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
     try:
+        plan = install.with_license_key(plan, request.get("license_key"))
         return start("install", plan["slug"], plan, actor)
     except Exception:
         install.discard_upload(plan)

@@ -8,10 +8,11 @@ Promises
     One operation at a time works on a plugin (``locks``).
     In safe mode everything that is not core is off, from one transaction on until another (``safe_mode``).
     What administrators decided of updates, plugins and publishers holds for whatever is installed, updated or activated (``policies``).
+    A plugin that needs a licence is active only while it has a good one (``licenses``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks, policies, safe_mode, updates
+from chalicelib.plugins import licenses, locks, policies, safe_mode, updates
 from chalicelib.plugins.circuit import set_aside_failing
 from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
@@ -126,6 +127,7 @@ __all__ = [
     "forget_settings",
     "get",
     "hold",
+    "licenses",
     "locks",
     "manifest_schema",
     "migration_schema",

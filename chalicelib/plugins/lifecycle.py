@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib import accounts, runtime
+from chalicelib import accounts, licensing, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable
@@ -28,7 +28,7 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, SafeModeIsOn, DependenciesNotMet (with the missing ones),
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, SafeModeIsOn, LicenseInvalid, LicenseExpired, DependenciesNotMet,
     PluginFailedToLoad, PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
     """
     registry.get(slug)
@@ -45,8 +45,13 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
             raise
 
 
-def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
-    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left."""
+def switch_on(plugin: InstalledPlugin, actor: Actor, *, resumes: bool = False) -> InstalledPlugin:
+    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left.
+
+    ``resumes``: it was only held, and goes on with whatever licence it had; the check of the licences sees to that.
+    """
+    if not resumes:
+        _must_be_licensed(plugin)
     dependencies.require_active(plugin.manifest, registry.all_installed())
     try:
         return _start(plugin, actor)
@@ -77,6 +82,7 @@ def update(slug: str, version: NewVersion, actor: Actor, *, start: bool, reason:
     after = _become(before, version, clock.now())
     if not start:
         return _mark_updated(slug, version, None, actor, reason)
+    _must_be_licensed(after)
     dependencies.require_active(version.manifest, registry.all_installed())
     return _start(after, actor, lambda active: _mark_updated(slug, version, active, actor, reason))
 
@@ -101,7 +107,7 @@ def resume(slug: str, actor: Actor) -> InstalledPlugin:
         runtime.active.release(slug)
         safe_mode.follow(slug)
         return registry.get(slug)
-    return switch_on(registry.get(slug), actor)
+    return switch_on(registry.get(slug), actor, resumes=True)
 
 
 def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Actor) -> None:
@@ -189,6 +195,11 @@ def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
+
+
+def _must_be_licensed(plugin: InstalledPlugin) -> None:
+    if plugin.manifest.requires_license:
+        licensing.require(plugin.slug, plugin.license)
 
 
 def stop(slug: str) -> None:

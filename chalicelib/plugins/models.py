@@ -38,6 +38,8 @@ class PluginRow(EventSourced, Row):
     latest_version = UnicodeAttribute(null=True)
     # JSON text: the release of that version, as far as it concerns the installed one.
     update_found = UnicodeAttribute(null=True)
+    # JSON text: its licence, with the key encrypted. Here, so that lists need not look anywhere else.
+    license = UnicodeAttribute(null=True)
 
     @property
     def aggregate(self) -> str:

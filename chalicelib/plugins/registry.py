@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from chalicelib.core import clock, ids, versions
 from chalicelib.events import UnitOfWork
+from chalicelib.licensing import License
 from chalicelib.plugins import manifest as manifests
 from chalicelib.plugins.errors import PluginAlreadyActive, PluginAlreadyInstalled, PluginIsCore, PluginNotActive, PluginNotFound
 from chalicelib.plugins.manifest import Manifest
@@ -44,6 +45,8 @@ class InstalledPlugin:
     latest_version: str | None = None
     # What the check for updates said of that version, or of a plugin that left the marketplace: see ``updates``.
     update_found: dict[str, Any] | None = None
+    # Also of one that needs none: its vendor may sell more features.
+    license: License | None = None
     event_sequence: int = 0
 
     @classmethod
@@ -58,6 +61,11 @@ class InstalledPlugin:
     @property
     def is_active(self) -> bool:
         return self.status == "active"
+
+    @property
+    def lacks_license(self) -> bool:
+        """Whether it needs a licence and has none, be it a good one or not."""
+        return self.manifest.requires_license and self.license is None
 
     def summary(self) -> dict[str, str]:
         """The plugin as events tell of it. Source: REST, Webhook Payload."""
@@ -172,6 +180,24 @@ def note_latest_version(slug: str, version: str | None, found: dict[str, Any] | 
             raise
 
 
+def note_license(plugin: InstalledPlugin, license: License) -> bool:
+    """What the licence service said of its licence, where that changes nothing for anybody: no event. False where somebody told an event of
+    the plugin since it was read, or it is gone: whoever asks next will be told the same."""
+    from pynamodb.exceptions import UpdateError
+
+    from chalicelib.core.tables import condition_failed
+
+    try:
+        PluginRow(INSTALLED, plugin.slug).update(
+            actions=[PluginRow.license.set(json.dumps(license.as_json()))], condition=PluginRow.event_sequence == plugin.event_sequence
+        )
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+        return False
+    return True
+
+
 def _row_of(plugin: InstalledPlugin) -> PluginRow:
     return PluginRow(
         INSTALLED,
@@ -191,6 +217,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         updated_at=_told(plugin.updated_at),
         latest_version=plugin.latest_version,
         update_found=json.dumps(plugin.update_found) if plugin.update_found else None,
+        license=json.dumps(plugin.license.as_json()) if plugin.license else None,
         event_sequence=plugin.event_sequence,
     )
 
@@ -213,6 +240,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         updated_at=_read(row.updated_at),
         latest_version=row.latest_version,
         update_found=json.loads(row.update_found) if row.update_found else None,
+        license=License.of_json(json.loads(row.license)) if row.license else None,
         event_sequence=int(row.event_sequence),
     )
 

@@ -103,11 +103,12 @@ def available(
 def check() -> Checked:
     """Ask the marketplace about every installed plugin, and keep what it says for the lists.
 
-    Costs two Queries, the index, a write, and two or three calls for each plugin about which something changed. Raises
+    Costs two Queries, the index and the listings, a write, and two or three calls for each plugin about which something changed. Raises
     MarketplaceUnavailable.
     """
+    installed = registry.all_installed()
     try:
-        listings = marketplace.index(fresh_s=0).listings
+        listings = marketplace.listings_of([plugin.slug for plugin in installed], fresh_s=0)
     except MarketplaceUnavailable as error:
         policies.note_check(found=None, reason=error.message)
         raise
@@ -116,7 +117,7 @@ def check() -> Checked:
     found: list[AvailableUpdate] = []
     due: dict[str, Release] = {}
     unlisted: list[InstalledPlugin] = []
-    for plugin in registry.all_installed():
+    for plugin in installed:
         listing, policy = listings.get(plugin.slug), decided.of(plugin.slug)
         update = available(plugin, listing, policy)
         _note(plugin, update, is_listed=listing is not None)

@@ -31,7 +31,7 @@ _SAFE_MODE = "#SAFE-MODE"
 
 @dataclass(frozen=True)
 class ActivePlugin:
-    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules, endpoints."""
+    """``registered`` is what ``load`` answered: hooks, widgets, menuItems, settingsPages, commands, schedules, endpoints, places."""
 
     slug: str
     queue_url: str
@@ -43,6 +43,10 @@ class ActivePlugin:
     is_held: bool = False
     # Safe mode keeps it off.
     is_paused: bool = False
+
+    def place_of(self, hook: str) -> str | None:
+        """``file:line`` where the author's function of that name (an event's type, ``command NAME`` …) begins, if that is known."""
+        return (self.registered.get("places") or {}).get(hook)
 
     @property
     def commands(self) -> list[dict[str, Any]]:

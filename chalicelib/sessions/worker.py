@@ -265,16 +265,17 @@ class Worker:
         elif session.status is not None and session.status.reason == UNSCHEDULABLE:
             models.end_shortage(session.id)
         if not pod.is_ready or pod.is_leaving:
-            self._save(row, session, replace(session, pod_name=pod.name, url=None, ready_since=None, status=pod.status))
+            self._save(row, session, replace(session, pod_name=pod.name, url=None, status=pod.status))
             return Progress.STUCK if pod.status.reason == UNSCHEDULABLE or pod.status.reason in HOPELESS else Progress.NOT_YET
         url = address_of(session.id) if objects.has_entrance(launch) else None
+        # The first time since it was asked to run: a pod that comes and goes must not keep a session from being idle.
         since = session.ready_since or clock.now()
         ready = replace(session, pod_name=pod.name, url=url, status=None, was_started=True, ready_since=since)
         self._save(row, session, ready, event=None if session.was_started else "session.started")
         return Progress.DONE
 
     def _note(self, row: SessionRow, session: Session, status: PodStatus) -> Progress:
-        self._save(row, session, replace(session, url=None, ready_since=None, status=status))
+        self._save(row, session, replace(session, url=None, status=status))
         return Progress.NOT_YET
 
     def _stop(self, row: SessionRow, session: Session) -> Progress:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.api.routing import BASE_PATH
+from chalicelib.api.views import licenses
 from chalicelib.core import clock, versions
 from chalicelib.events import Event
 from chalicelib.plugins import InstalledPlugin, status_of
@@ -44,7 +46,7 @@ def plugin(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> di
         # Active, and off until safe mode is left.
         "paused": is_safe_mode and one.is_active and not one.manifest.is_core,
         "denied": decided.lists.why_not_installed(one),
-        "has_valid_license": not one.manifest.requires_license,
+        "has_valid_license": _has_valid_license(one),
         "installed_at": _time(one.installed_at),
         "activated_at": _time(one.activated_at),
         "links": {"self": own, "settings": f"{own}/settings", "dependencies": f"{own}/dependencies"},
@@ -71,7 +73,7 @@ def details(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> d
         "deactivated_at": _time(one.deactivated_at),
         "notes": list(manifest.notes),
         "registered_components": {kind: len(manifest.contributes.get(kind) or []) for kind in _COMPONENTS},
-        "license": None,
+        "license": licenses.block(one),
         "update": _update(one, decided),
         # None: nobody has looked yet.
         "is_listed": (one.update_found or {}).get("is_listed"),
@@ -184,6 +186,12 @@ def has_update(one: InstalledPlugin, decided: Policies) -> bool:
     policy = decided.of(one.slug)
     latest = one.latest_version
     return latest is not None and _is_newer(one) and not policy.holds_back(latest) and not policy.skips(latest)
+
+
+def _has_valid_license(one: InstalledPlugin) -> bool:
+    """Also where none is needed."""
+    now = plugins.licenses.standing(one)
+    return now is None or now.is_valid or not one.manifest.requires_license
 
 
 def _is_newer(one: InstalledPlugin) -> bool:

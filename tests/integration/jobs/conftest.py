@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib import jobs, plugins
 from chalicelib.accounts import Caller
 from chalicelib.events import Actor
-from chalicelib.marketplace import publishers
+from chalicelib.marketplace import publication, publishers
 from chalicelib.marketplace import repository as marketplace
 from tests.integration.conftest import Functions
 
@@ -97,14 +97,11 @@ class Repository:
 
     def _sign(self) -> None:
         self.sequence += 1
-        document = {
-            "format": 1,
-            "sequence": self.sequence,
-            "generated_at": "2026-01-02T03:04:05Z",
-            "plugins": list(self.plugins.values()),
-        }
-        body = json.dumps(document).encode()
-        (self.folder / "index.json").write_bytes(body)
+        files = publication.repository(self.plugins.values(), self.sequence, "2026-01-02T03:04:05Z")
+        for path, content in files.items():
+            (self.folder / path).parent.mkdir(exist_ok=True)
+            (self.folder / path).write_bytes(content)
+        body = files["index.json"]
         (self.folder / "index.json.sig").write_bytes(base64.b64encode(self.key.sign(body)))
         marketplace.forget()
 
@@ -216,6 +213,7 @@ class Platform:
             "installed": [one.slug for one in plugins.all_installed()],
             "rows": [f"{row['pk']['S']} {row['sk']['S']}" for row in self._rows("RuntimeTable")],
             "locks": [row["pk"]["S"] for row in self._rows("PluginsTable") if row["pk"]["S"].startswith("LOCK#")],
+            "seats": [row["sk"]["S"] for row in self._rows("LicensesTable") if row["pk"]["S"] == "RETURNS"],
             "tokens": [row["pk"]["S"] for row in self._rows("AccountsTable")],
         }
         return {kind: sorted(names) for kind, names in found.items() if names}
