@@ -50,7 +50,7 @@ def _active(slug: str) -> ActivePlugin:
     plugin = runtime.active.find(slug)
     if plugin is None:
         raise PluginNotActive(slug, plugins.get(slug).status)
-    runtime.active.must_not_be_held(plugin)
+    runtime.active.must_be_callable(plugin)
     return plugin
 
 

@@ -42,6 +42,7 @@ def platform(request: Request) -> Reply:
     about: dict[str, Any] = {"name": "StreamSpace", "version": config.PLATFORM_VERSION}
     caller = request.identify()
     if caller is not None:
+        about["safe_mode"] = accounts.counts.is_safe_mode()
         about["config"] = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
         if not caller.is_plugin and caller.may("platform.view"):
             # Imported here: this module is part of every cold start (application.py).

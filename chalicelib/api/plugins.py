@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib import events, plugins, runtime
+from chalicelib import accounts, events, plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes, page_links, page_meta
 from chalicelib.api.parameters import moment
 from chalicelib.api.views import plugins as views
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor, page_of
 from chalicelib.plugins import InstalledPlugin, PluginNotFound
+from chalicelib.plugins.policies import Policies
 
 routes = Routes()
 
@@ -47,15 +48,15 @@ _LOG = {
 }
 
 
-@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, returns="[Plugin]", meta="PluginPageMeta", aws_calls=2)
+@routes.get("/admin/plugins", permission="plugins.view", query=_LIST, returns="[Plugin]", meta="PluginPageMeta", aws_calls=3)
 def installed(request: Request) -> Reply:
     """REST §1."""
     query = request.query
-    everyone = plugins.all_installed()
-    found = page_of(_listed(everyone, query), query["page"], query["per_page"])
+    everyone, decided, is_safe_mode = plugins.all_installed(), plugins.policies.current(), accounts.counts.is_safe_mode()
+    found = page_of(_listed(everyone, query, decided), query["page"], query["per_page"])
     return Reply(
-        [views.plugin(one) for one in found.items],
-        meta={**page_meta(found), "stats": views.stats(everyone)},
+        [views.plugin(one, decided, is_safe_mode=is_safe_mode) for one in found.items],
+        meta={**page_meta(found), "stats": views.stats(everyone, decided)},
         links=page_links(request, found),
     )
 
@@ -65,7 +66,7 @@ def installed(request: Request) -> Reply:
     permission="plugins.view",
     query={"include": {"type": "string", "maxLength": 200}},
     returns="PluginDetails",
-    aws_calls=5,
+    aws_calls=6,
 )
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""
@@ -75,7 +76,8 @@ def details(request: Request, slug: str) -> Reply:
         plugin = _among(everyone, slug)
     else:
         plugin = plugins.get(slug)
-    answer = {**views.details(plugin), "limits": asdict(plugins.current_limits(plugin))}
+    shown = views.details(plugin, plugins.policies.current(), is_safe_mode=accounts.counts.is_safe_mode())
+    answer = {**shown, "limits": asdict(plugins.current_limits(plugin))}
     if "dependencies" in included:
         answer["dependencies"] = views.dependencies(plugin, everyone)
     if "permissions" in included:
@@ -164,8 +166,8 @@ def _must_be_known(slug: str) -> None:
         raise PluginNotFound(slug)
 
 
-def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any]) -> list[InstalledPlugin]:
-    found = [one for one in everyone if _matches(one, query)]
+def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any], decided: Policies) -> list[InstalledPlugin]:
+    found = [one for one in everyone if _matches(one, query, decided)]
     keys = {
         "name": lambda one: (one.name.casefold(), one.slug),
         "installed_at": lambda one: (one.installed_at, one.slug),
@@ -174,12 +176,12 @@ def _listed(everyone: Sequence[InstalledPlugin], query: dict[str, Any]) -> list[
     return sorted(found, key=keys[query["sort"]], reverse=query["order"] == "desc")
 
 
-def _matches(one: InstalledPlugin, query: dict[str, Any]) -> bool:
+def _matches(one: InstalledPlugin, query: dict[str, Any], decided: Policies) -> bool:
     if query["status"] and one.status != query["status"]:
         return False
     if query["category"] and (one.manifest.category or "").casefold() != query["category"].casefold():
         return False
-    if query["with_update"] and not views.has_update(one):
+    if query["with_update"] and not views.has_update(one, decided):
         return False
     text = f"{one.name}\n{one.manifest.description}\n{one.slug}".casefold()
     return all(word in text for word in (query["search"] or "").casefold().split())

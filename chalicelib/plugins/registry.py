@@ -35,6 +35,8 @@ class InstalledPlugin:
     manifest: Manifest
     package_sha256: str
     installed_at: datetime
+    # The public key of who signed the installed release.
+    publisher: str | None = None
     error: str | None = None
     error_reason: FailureReason | None = None
     settings_version: int = 1
@@ -50,9 +52,9 @@ class InstalledPlugin:
     event_tally: str | None = None
 
     @classmethod
-    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime, publisher: str | None = None) -> InstalledPlugin:
         """A plugin that is being installed: inactive."""
-        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at)
+        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at, publisher)
 
     @property
     def name(self) -> str:
@@ -81,13 +83,14 @@ class InstalledPlugin:
         """Out of service by its own fault. ``message`` is shown to administrators."""
         return replace(self, status="error", error=message, error_reason=reason, deactivated_at=at)
 
-    def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+    def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime, publisher: str | None = None) -> InstalledPlugin:
         """The same plugin in another version. Its settings may have other defaults now, so their version grows."""
         return replace(
             self,
             version=manifest.version,
             manifest=manifest,
             package_sha256=package_sha256,
+            publisher=publisher,
             updated_at=at,
             settings_version=self.settings_version + 1,
             **self._still_found(manifest.version),
@@ -211,6 +214,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         error_reason=plugin.error_reason,
         manifest=json.dumps(plugin.manifest.raw, ensure_ascii=False, separators=(",", ":")),
         package_sha256=plugin.package_sha256,
+        publisher=plugin.publisher,
         settings_version=plugin.settings_version,
         installed_at=clock.rfc3339(plugin.installed_at),
         activated_at=_told(plugin.activated_at),
@@ -234,6 +238,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         error_reason=row.error_reason,  # type: ignore[arg-type]
         manifest=_manifest_of(row.manifest),
         package_sha256=row.package_sha256,
+        publisher=row.publisher,
         settings_version=int(row.settings_version),
         installed_at=clock.parse_rfc3339(row.installed_at),
         activated_at=_read(row.activated_at),
