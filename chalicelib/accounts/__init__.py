@@ -9,11 +9,12 @@ Promises
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import counts
+from chalicelib.accounts import counts, visits
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import InvalidEmail, TokenNotFound, UserAlreadyExists, UserNotFound, WrongCredentials
 from chalicelib.accounts.permissions import ROLES, SCOPES
 from chalicelib.accounts.sign_in import SignedIn, login, logout
+from chalicelib.accounts.token_text import is_well_formed as is_token
 from chalicelib.accounts.tokens import (
     NewToken,
     Token,
@@ -62,6 +63,7 @@ __all__ = [
     "find_user",
     "get_user",
     "is_email",
+    "is_token",
     "issue_plugin_token",
     "list_tokens",
     "list_users",
@@ -74,4 +76,5 @@ __all__ = [
     "set_password",
     "update_user",
     "user_object",
+    "visits",
 ]

@@ -60,17 +60,23 @@ def login(username: str, password: str) -> SignedIn:
     return sign_in()
 
 
-@retried
 def logout(caller: Caller) -> None:
-    """End the token that the caller came with, and tell of it (``user.logout``); the token is dead when this returns.
+    """End the token that the caller came with, and tell of it (``user.logout``); it and its visits are dead when this returns.
 
     Raises: PermissionDenied for a plugin, whose token ends when it is deactivated.
     """
     if caller.is_plugin:
         raise PermissionDenied("A plugin does not sign out; its token ends when it is deactivated")
+    token_id = token_text.id_of(caller.token_hash)
+    _end_sign_in(caller, token_id)
+    tokens.end_visits(caller.id, token_id)
+
+
+@retried
+def _end_sign_in(caller: Caller, token_id: str) -> None:
     row = models.find_user(caller.id)
     with unit_of_work(caller.actor) as work:
-        tokens.drop_token(work, caller.id, token_text.id_of(caller.token_hash))
+        tokens.drop_token(work, caller.id, token_id)
         if row is not None:
             work.save(row)
             work.emit("user.logout", row, user_object(row.user()))

@@ -34,6 +34,7 @@ RESOURCES = {
     "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),
+    "visits": ("sessions",),
     "webhooks": ("admin",),
 }
 

@@ -4,11 +4,14 @@ Promises
     The record says what is wanted; the worker makes the cluster so, from any state, as often as needed. Nothing here waits for the cluster.
     Every change of a session and its event are one transaction. ``session.started`` is told once in a session's life.
     Quotas hold: of racing requests exactly as many win as there are places, and the counters equal what exists.
+    A session's own address is open to its owner and to administrators alone (``visiting``).
     A deleted session is gone from every answer at once; its id is taken until its objects have left the cluster.
 
 The worker is ``chalicelib.sessions.worker``, which only ``chalicelib.workers`` imports: it brings the Kubernetes client.
 """
 
+from chalicelib.sessions import visiting
+from chalicelib.sessions.errors import SessionNotFound, SessionNotRunning
 from chalicelib.sessions.service import (
     DEEPEST_OFFSET,
     DEFAULT_LIMIT,
@@ -44,6 +47,8 @@ __all__ = [
     "TRANSITIONS",
     "Listed",
     "Session",
+    "SessionNotFound",
+    "SessionNotRunning",
     "SessionState",
     "Template",
     "TemplatesListed",
@@ -64,4 +69,5 @@ __all__ = [
     "sessions_of",
     "template_object",
     "update_session",
+    "visiting",
 ]

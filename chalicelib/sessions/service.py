@@ -233,8 +233,12 @@ def record_activity(session_id: str, *, by: Caller) -> Session:
     """
     row = _existing(models.session_of_id(session_id), session_id)
     by.require_self_or(row.user, "sessions.manage")
+    return note_activity(row.value())
+
+
+def note_activity(session: Session) -> Session:
+    """:func:`record_activity`, for whoever has looked at the session and at who asks."""
     now = clock.now()
-    session = row.value()
     if session.state != RUNNING or (session.last_activity and now - session.last_activity < _ACTIVITY_STEP):
         return session
     return models.touched(session, now)

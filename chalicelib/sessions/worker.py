@@ -67,7 +67,11 @@ class Worker:
     sleep: Callable[[float], None] = time.sleep
     place: Callable[[], Place] = field(
         default=lambda: Place(
-            config.namespace(), config.ingress_domain(), config.setting("INGRESS_CLASS", ""), config.setting("STORAGE_CLASS", "")
+            config.namespace(),
+            config.ingress_domain(),
+            config.setting("INGRESS_CLASS", ""),
+            config.setting("STORAGE_CLASS", ""),
+            config.setting("API_URL", ""),
         )
     )
 

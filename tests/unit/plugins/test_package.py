@@ -181,7 +181,8 @@ def test_unusual_compression_is_refused():
 
 
 @pytest.mark.parametrize(
-    "archive", [b"", b"PK", b"PK\x03\x04garbage", b"\x1f\x8bgarbage", b"#!/bin/sh", b"Rar!\x1a\x07", gzip.compress(b"no tar" * 200, mtime=0)]
+    "archive",
+    [b"", b"PK", b"PK\x03\x04garbage", b"\x1f\x8bgarbage", b"#!/bin/sh", b"Rar!\x1a\x07", gzip.compress(b"no tar" * 200, mtime=0)],
 )
 def test_what_is_no_archive_is_refused(archive):
     assert refused(archive)
