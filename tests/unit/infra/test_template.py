@@ -42,6 +42,7 @@ SETTINGS = {
     | {
         "RATE_LIMITS",
         "PUBLIC_API_URL",
+        "IMAGE_REGISTRIES",
         "EMAIL_SENDER",
         "EMAIL_DOMAIN",
         "EMAIL_CONFIGURATION_SET",
