@@ -10,6 +10,9 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python3.1
 	command -v $$each >/dev/null 2>&1 && $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { $$each -c 'import sys; print(sys._base_executable)'; break; }; done || true)
 
+# Each core takes tests from the others when it has done its own.
+ON_ALL_CORES := --numprocesses auto --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help run up down status logs test unit integration e2e lint types imports fmt bench build clean ready preconditions
 
@@ -35,10 +38,10 @@ logs: ready ## follow the logs of all parts
 test: lint types imports unit integration e2e ## everything: lint, types, imports, unit, integration, e2e
 
 unit: ready ## the unit tests: no AWS, no servers but those in the test's own process
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit $(ON_ALL_CORES)
 
 integration: ready ## the platform on a simulated AWS in the test's process
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration $(ON_ALL_CORES)
 
 e2e: ready ## the platform on the local stack, which is started if none runs
 	$(BIN)/pytest tests/e2e

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import simulated_aws
+
 ROOT = Path(__file__).parent.parent
 _REGION = "us-east-1"
 
@@ -42,22 +44,16 @@ def variable_of(table: str) -> str:
     return "STREAMSPACE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", table).upper()
 
 
-def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB's transactions are isolated; moto's, which copies whole tables and puts them back, only while nobody else calls it."""
-    from botocore.client import BaseClient
-
-    lock = threading.RLock()
-    call = BaseClient._make_api_call
-
-    def alone(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        with lock:
-            return call(client, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", alone)
+@pytest.fixture(scope="session")
+def _quick_moto() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        simulated_aws.state_machines_parsed_once(monkeypatch)
+        simulated_aws.one_rsa_key(monkeypatch)
+        yield
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def aws(_quick_moto: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """moto's AWS, empty but for the platform's tables; the environment as a function of the platform has it.
 
     Clients outlive a test, as they outlive a request: making them anew is half of a test's time.
@@ -77,7 +73,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     # A test asks more in a second than people do in a minute; those of the limits switch them on.
     monkeypatch.setenv("STREAMSPACE_RATE_LIMITS", "off")
     with mock_aws():
-        _one_call_at_a_time(monkeypatch)
+        simulated_aws.one_call_at_a_time(monkeypatch)
         dynamodb = doors.client("dynamodb")
         for name, properties in template_resources("AWS::DynamoDB::Table").items():
             monkeypatch.setenv(variable_of(name), f"test-{name}")

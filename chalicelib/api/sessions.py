@@ -95,8 +95,8 @@ def user_sessions(request: Request, username: str) -> Reply:
     return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
 
 
-# For a user without sessions: token, user, closing, list, counters; the inbox and its marks; then the tokens twice, the row read and
-# deleted. Each session adds two.
+# For a user without sessions: token, user, closing, list, counters; inbox and marks; then the tokens twice, the row read and deleted.
+# Each session adds two.
 @routes.delete(
     "/users/{username}",
     permission="users.manage",

@@ -1,0 +1,58 @@
+"""What moto needs to stand in for AWS in thousands of tests: isolated transactions, and no work that is the same each time."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB's transactions are isolated; moto's, which copies whole tables and puts them back, only while nobody else calls it."""
+    from botocore.client import BaseClient
+
+    lock = threading.RLock()
+    call = BaseClient._make_api_call
+
+    def alone(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        with lock:
+            return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", alone)
+
+
+def state_machines_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing our four definitions takes moto longer than anything else that a test does. The tree is kept; what runs is made anew."""
+    from antlr4 import CommonTokenStream, InputStream
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+    from moto.stepfunctions.parser.asl.parse import asl_parser
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    @cache
+    def tree_of(definition: str) -> Any:
+        listener = asl_parser.SyntaxErrorListener()
+        parser = ASLParser(CommonTokenStream(ASLLexer(InputStream(definition))))
+        parser.removeErrorListeners()
+        parser.addErrorListener(listener)
+        tree = parser.state_machine()
+        if listener.errors:
+            raise asl_parser.ASLParserException(errors=listener.errors)
+        return tree
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        tree = tree_of(definition)
+        return Preprocessor().visit(tree), tree
+
+    monkeypatch.setattr(asl_parser.AmazonStateLanguageParser, "parse", staticmethod(parse))
+
+
+def one_rsa_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto makes an RSA key for each KMS key, also for symmetric ones, which never use it."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from moto.kms import utils
+
+    monkeypatch.setattr(utils, "rsa", SimpleNamespace(generate_private_key=cache(rsa.generate_private_key)))
