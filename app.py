@@ -80,3 +80,10 @@ def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import sweeps
 
     return sweeps.handle(event)
+
+
+@app.lambda_function(name="session-sweeper")
+def session_sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import session_sweeps
+
+    return session_sweeps.handle(event)

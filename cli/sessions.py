@@ -27,6 +27,19 @@ _DETAILS: Columns = {
     "created at": "createdAt",
     "updated at": "updatedAt",
 }
+_STATUS: Columns = {
+    "id": "id",
+    "state": "state",
+    "ready": "ready",
+    "phase": "phase",
+    "reason": "reason",
+    "message": "message",
+    "ends": "end.message",
+    "owner is told": "end.warnedAt",
+    "idle since": "idleSince",
+    "held awake until": "awakeUntil",
+    "lifetime ends at": "lifetimeEndsAt",
+}
 
 
 @click.group()
@@ -128,6 +141,26 @@ def open_session(context: Context, session_id: str, only_print: bool, as_json: b
         click.echo(visible(ticket["url"]))
     else:
         click.echo(visible(f"Opened {session_id}"))
+
+
+@sessions.command()
+@click.argument("session_id")
+@json_option
+@pass_context
+def status(context: Context, session_id: str, as_json: bool) -> None:
+    """How a session is, and when and why it ends by itself."""
+    show(context.client.get(f"/sessions/{segment(session_id)}/status").data, _STATUS, as_json=as_json)
+
+
+@sessions.command()
+@click.argument("session_id")
+@click.option("--for", "duration", help="Keep it awake for so long, such as 2h; 0 takes that back. Without: as if it was used just now.")
+@json_option
+@pass_context
+def extend(context: Context, session_id: str, duration: str | None, as_json: bool) -> None:
+    """Keep a running session from ending by itself."""
+    body = {"duration": duration} if duration else {}
+    show(context.client.post(f"/sessions/{segment(session_id)}/extend", body).data, _STATUS, as_json=as_json)
 
 
 def _change(context: Context, session_id: str, state: str, as_json: bool) -> None:

@@ -40,6 +40,7 @@ UPDATE_SESSION = {
     "minProperties": 1,
     "properties": {"state": _STATE, "resources": _RESOURCES, "idleTimeout": _AMOUNT, "labels": _TEXTS},
 }
+EXTEND_SESSION = {"type": "object", "additionalProperties": False, "properties": {"duration": _AMOUNT}}
 _PAGE: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": sessions.MOST_AT_ONCE, "default": sessions.DEFAULT_LIMIT},
     "offset": {"type": "integer", "minimum": 0, "maximum": sessions.DEEPEST_OFFSET, "default": 0},
@@ -85,8 +86,28 @@ def delete_session(request: Request, id: str) -> Reply:
 
 @routes.post("/sessions/{id}/activity", scope="write:sessions", aws_calls=3)
 def record_activity(request: Request, id: str) -> Reply:
-    """Somebody uses the session: its idle time begins again. 404 SESSION_NOT_FOUND."""
+    """Somebody uses the session (a connection, a key, a click): its idle time begins again. Reading it does not do that.
+
+    404 SESSION_NOT_FOUND.
+    """
     return Reply(session_object(sessions.record_activity(id, by=request.caller)))
+
+
+@routes.get("/sessions/{id}/status", scope="read:sessions", aws_calls=2)
+def session_status(request: Request, id: str) -> Reply:
+    """How the session is (``phase``, ``reason`` and a ``message`` in words), and when and why it ends by itself. 404 SESSION_NOT_FOUND."""
+    return Reply(sessions.status_object(sessions.get_session(id, by=request.caller)))
+
+
+# Token, session, transaction; the user too when the session's lifetime has to be longer.
+@routes.post("/sessions/{id}/extend", scope="write:sessions", body=EXTEND_SESSION, aws_calls=4)
+def extend_session(request: Request, id: str) -> Reply:
+    """Keep a running session from ending by itself: as if it was used now, or for a ``duration``. The answer is its new status.
+
+    404 SESSION_NOT_FOUND; 409 INVALID_STATE_TRANSITION when it does not run; 403 QUOTA_EXCEEDED; 422 VALIDATION_ERROR.
+    """
+    extended = sessions.extend_session(id, request.body.get("duration"), by=request.caller)
+    return Reply(sessions.status_object(extended))
 
 
 @routes.get("/users/{username}/sessions", scope="read:sessions", aws_calls=3)

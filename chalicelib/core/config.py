@@ -42,6 +42,11 @@ def ingress_domain() -> str:
     return setting("INGRESS_DOMAIN", "streamspace.local")
 
 
+def cluster_grows() -> bool:
+    """Whether the cluster makes nodes for pods that find none (an autoscaler, Fargate): then what its nodes have left says nothing."""
+    return setting("CLUSTER_GROWS", "false") == "true"
+
+
 def is_local() -> bool:
     """Whether this is a developer's machine, where plain HTTP to loopback is fine."""
     return setting("ENVIRONMENT", "aws") == "local"

@@ -1,10 +1,10 @@
-"""Buttons of notifications that run something: a function of the plugin that sent it."""
+"""Buttons of notifications that run something: a function of the plugin that sent it, or something of the platform's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib import messaging
+from chalicelib import messaging, sessions
 from chalicelib.accounts import Caller
 from chalicelib.messaging import Action, Notification, NotificationActionUnavailable
 from chalicelib.runtime import active, failures, invoking
@@ -23,7 +23,8 @@ class Pressed:
 
 
 def press(caller: Caller, notification_id: str, position: int) -> Pressed:
-    """Press a button, counted from 0. A link is told; a function of the plugin runs, once for each person and notification.
+    """Press a button, counted from 0. A link is told; a function of the plugin runs, once for each person and notification. What the
+    platform itself offers is done in the caller's name, with the caller's rights.
 
     One whose function failed, or is gone, can be pressed again.
 
@@ -34,14 +35,23 @@ def press(caller: Caller, notification_id: str, position: int) -> Pressed:
     notification, action = messaging.button(caller, notification_id, position)
     if action.handler is None:
         return Pressed(action.url)
-    plugin = _sender_of(notification)
+    plugin = None if notification.sender.kind == "platform" else _sender_of(notification)
     messaging.claim_action(caller, notification_id)
     try:
-        message = _run(plugin, notification, position, action, caller)
+        message = _run(plugin, notification, position, action, caller) if plugin else _run_own(action, caller)
     except Exception:
         messaging.release_action(caller, notification_id)
         raise
     return Pressed(action.url, message)
+
+
+def _run_own(action: Action, caller: Caller) -> str:
+    """What the platform offers in its own notifications. Raises what that raises: SessionNotFound, QuotaExceeded …"""
+    offer, _, subject = str(action.handler).partition(":")
+    if offer != sessions.KEEP_RUNNING:
+        raise NotificationActionUnavailable(f"Nothing can run for this button: the platform knows no '{offer}'")
+    end = sessions.status_object(sessions.extend_session(subject, by=caller))["end"]
+    return f"{subject} keeps running" + (f". {end['message']}" if end else "")
 
 
 def _sender_of(notification: Notification) -> ActivePlugin:

@@ -5,13 +5,17 @@ Promises
     Every change of a session and its event are one transaction. ``session.started`` is told once in a session's life.
     Quotas hold: of racing requests exactly as many win as there are places, and the counters equal what exists.
     A session's own address is open to its owner and to administrators alone (``visiting``).
+    A session that nobody uses, or that has run for as long as it may, ends by itself; its owner is told before.
     A deleted session is gone from every answer at once; its id is taken until its objects have left the cluster.
 
-The worker is ``chalicelib.sessions.worker``, which only ``chalicelib.workers`` imports: it brings the Kubernetes client.
+The worker is ``chalicelib.sessions.worker``, and what compares the cluster with the records ``chalicelib.sessions.drift``; only
+``chalicelib.workers`` imports them: they bring the Kubernetes client.
 """
 
 from chalicelib.sessions import visiting
+from chalicelib.sessions.ending import KEEP_RUNNING, end_due
 from chalicelib.sessions.errors import SessionNotFound, SessionNotRunning
+from chalicelib.sessions.explaining import status_object
 from chalicelib.sessions.service import (
     DEEPEST_OFFSET,
     DEFAULT_LIMIT,
@@ -19,6 +23,7 @@ from chalicelib.sessions.service import (
     Listed,
     create_session,
     delete_session,
+    extend_session,
     get_session,
     list_sessions,
     record_activity,
@@ -42,6 +47,7 @@ from chalicelib.sessions.yaml_documents import read_yaml
 __all__ = [
     "DEEPEST_OFFSET",
     "DEFAULT_LIMIT",
+    "KEEP_RUNNING",
     "MOST_AT_ONCE",
     "STATES",
     "TRANSITIONS",
@@ -57,6 +63,8 @@ __all__ = [
     "delete_session",
     "delete_template",
     "document_of",
+    "end_due",
+    "extend_session",
     "get_session",
     "get_template",
     "list_sessions",
@@ -67,6 +75,7 @@ __all__ = [
     "replace_template",
     "session_object",
     "sessions_of",
+    "status_object",
     "template_object",
     "update_session",
     "visiting",

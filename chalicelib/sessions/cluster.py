@@ -1,4 +1,5 @@
-"""The door to Kubernetes. Only the worker opens it: the client costs half a second to import, which no request should pay.
+"""The door to Kubernetes. Only the worker opens it, and the comparison with the records (:mod:`drift`): the client costs half a second to
+import, which no request should pay.
 
 What each answer means is written down here, once:
 
@@ -6,6 +7,7 @@ What each answer means is written down here, once:
 404 on get, delete     it is gone: fine
 404 on apply           the namespace is missing: made, once
 409 on delete          somebody replaced it meanwhile: look again
+410 on a list          its place was forgotten: goes on at the next name
 429, 5xx, no answer    :class:`ClusterUnavailable`: later
 other 4xx              :class:`ClusterRefused`: with Kubernetes' sentence
 =====================  =================================================
@@ -14,7 +16,7 @@ other 4xx              :class:`ClusterRefused`: with Kubernetes' sentence
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -25,12 +27,17 @@ from chalicelib.sessions.objects import Object
 FIELD_MANAGER = "streamspace"
 _TIMEOUT_S = (2, 10)
 
+LARGEST_PAGE = 500
+
 _PATHS = {
     "Pod": "/api/v1/namespaces/{namespace}/pods",
     "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
     "Service": "/api/v1/namespaces/{namespace}/services",
     "Ingress": "/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
 }
+# What is listed across namespaces, to see what nodes have left.
+_EVERYWHERE = {"Node": "/api/v1/nodes", "Pod": "/api/v1/pods"}
 
 
 class ClusterUnavailable(Exception):
@@ -38,11 +45,20 @@ class ClusterUnavailable(Exception):
 
 
 class ClusterRefused(Exception):
-    """The cluster does not want this, and will not want it in a minute. ``reason`` is Kubernetes' word, such as ``Invalid``."""
+    """The cluster does not want this, and will not want it in a minute. ``reason`` is Kubernetes' word, such as ``Invalid``; ``following``
+    is where a list that it forgot can go on."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, following: str = "") -> None:
         super().__init__(f"{status} {reason}: {message}")
-        self.status, self.reason, self.message = status, reason, message
+        self.status, self.reason, self.message, self.following = status, reason, message, following
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list. ``following`` is where it goes on, for some minutes; "" at its end."""
+
+    items: list[Object]
+    following: str
 
 
 class Cluster(Protocol):
@@ -57,8 +73,11 @@ class Cluster(Protocol):
     def delete(self, kind: str, name: str, *, uid: str | None = None) -> bool:
         """Ask for it to be gone; True when it is already. With ``uid``, only that very object, and none that has taken its name."""
 
-    def labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
-        """All that have these labels."""
+    def page(self, kind: str, selector: str, after: str = "") -> Page:
+        """At most five hundred that the label selector takes, by name; ``after`` is the ``following`` of the page before."""
+
+    def everywhere(self, kind: str, after: str = "", *, fields: str = "") -> Page:
+        """The same of nodes, or of pods of all namespaces that the field selector takes."""
 
 
 class KubernetesCluster:
@@ -98,17 +117,22 @@ class KubernetesCluster:
                 return True
             raise
 
-    def labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
-        items: list[Object] = []
-        selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        following = ""
-        while True:
-            query = [("labelSelector", selector), ("limit", "500"), *([("continue", following)] if following else [])]
-            page = self._call("GET", self._path(kind), query=query) or {}
-            items += page.get("items") or []
-            following = (page.get("metadata") or {}).get("continue") or ""
-            if not following:
-                return items
+    def page(self, kind: str, selector: str, after: str = "") -> Page:
+        return self._page(self._path(kind), [("labelSelector", selector)], after)
+
+    def everywhere(self, kind: str, after: str = "", *, fields: str = "") -> Page:
+        return self._page(_EVERYWHERE[kind], [("fieldSelector", fields)] if fields else [], after)
+
+    def _page(self, path: str, chosen: list[tuple[str, str]], after: str) -> Page:
+        query = [*chosen, ("limit", str(LARGEST_PAGE))]
+        try:
+            found = self._call("GET", path, query=[*query, ("continue", after)] if after else query) or {}
+        except ClusterRefused as refused:
+            if refused.status != 410 or not refused.following:
+                raise
+            # The list as it was is forgotten after some minutes; this goes on with the list as it is.
+            found = self._call("GET", path, query=[*query, ("continue", refused.following)]) or {}
+        return Page(found.get("items") or [], (found.get("metadata") or {}).get("continue") or "")
 
     def _path(self, kind: str, name: str | None = None) -> str:
         path = _PATHS[kind].format(namespace=self._namespace)
@@ -147,7 +171,7 @@ class KubernetesCluster:
         # 401 comes from a token that has just expired or a cluster that is starting: also a matter of time.
         if status in (0, 401, 408, 429) or status >= 500:
             raise ClusterUnavailable(f"{method} {path}: {status} {message}")
-        raise ClusterRefused(status, str(said.get("reason") or ""), message)
+        raise ClusterRefused(status, str(said.get("reason") or ""), message, str((said.get("metadata") or {}).get("continue") or ""))
 
 
 @cache

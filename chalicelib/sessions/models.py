@@ -3,13 +3,16 @@
 ===================  ==============  ==========================================================================================
 pk                   sk              what
 ===================  ==============  ==========================================================================================
-session#{id}         session         the record; indexes: gsi1 by user, gsi2 by template, gsi3 by state, gsi4 all; newest last
+session#{id}         session         the record; indexes: gsi1 by user, gsi2 by template, gsi3 by state, gsi4 all; newest last;
+                                     gsi5 by when the sweep must look at it, gsi6 by its pod's name (both only while it runs)
 session#{id}         launch          what the worker needs beside it (template as it was, environment, labels); in no index
 user#{username}      usage           how much of the user's quotas is taken, changed only together with sessions
 user#{username}      home            a home that must go, until it is gone
 template#{name}      template        indexes: gsi1 by category, gsi4 all; by name
 tag#{tag}            {name}          which templates have the tag
 cluster              capacity        the least that did not fit into the cluster lately
+cluster              room            what the nodes had left a moment ago
+cluster              drift           how far the comparison of the cluster with the records has come
 ===================  ==============  ==========================================================================================
 """
 
@@ -17,22 +20,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, condition_failed, table
 from chalicelib.events import EventSourced
+from chalicelib.sessions import names, timing
+from chalicelib.sessions.room import fits
 from chalicelib.sessions.session import Launch, PodStatus, Session
+from chalicelib.sessions.states import RUNNING
 
 _ALL = "sessions"
 _ALL_TEMPLATES = "templates"
+_DUE, _PODS = "due", "pods"
 # DynamoDB reads at most 1 MB a page anyway; this bounds it for pages that a filter thins out.
 _FILTERED_PAGE = 1000
 
@@ -80,6 +87,24 @@ class _Gsi4(GlobalSecondaryIndex[Any]):
     gsi4sk = UnicodeAttribute(range_key=True)
 
 
+class _Gsi5(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "gsi5"
+        projection = KeysOnlyProjection()
+
+    gsi5pk = UnicodeAttribute(hash_key=True)
+    gsi5sk = UnicodeAttribute(range_key=True)
+
+
+class _Gsi6(GlobalSecondaryIndex[Any]):
+    class Meta:
+        index_name = "gsi6"
+        projection = IncludeProjection(["id", "pod_name", "status"])
+
+    gsi6pk = UnicodeAttribute(hash_key=True)
+    gsi6sk = UnicodeAttribute(range_key=True)
+
+
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -97,6 +122,10 @@ class SessionRow(EventSourced, Row):
     gsi3sk = UnicodeAttribute(null=True)
     gsi4pk = UnicodeAttribute(null=True)
     gsi4sk = UnicodeAttribute(null=True)
+    gsi5pk = UnicodeAttribute(null=True)
+    gsi5sk = UnicodeAttribute(null=True)
+    gsi6pk = UnicodeAttribute(null=True)
+    gsi6sk = UnicodeAttribute(null=True)
     event_sequence = NumberAttribute(default=0)
     event_cause = UnicodeAttribute(null=True)
     # Every write counts up, also those that no event tells of, so that no writer undoes another's.
@@ -118,15 +147,29 @@ class SessionRow(EventSourced, Row):
     was_started = BooleanAttribute(default=False)
     deleted_at = UnicodeAttribute(null=True)
     status: Any = JsonText(null=True)
+    running_since = UnicodeAttribute(null=True)
+    ran_s = NumberAttribute(default=0)
+    ready_since = UnicodeAttribute(null=True)
+    awake_until = UnicodeAttribute(null=True)
+    warned_of = UnicodeAttribute(null=True)
+    ends_no_sooner_than = UnicodeAttribute(null=True)
+    ended_by = UnicodeAttribute(null=True)
 
     by_user = _Gsi1()
     by_template = _Gsi2()
     by_state = _Gsi3()
     in_order = _Gsi4()
+    by_due = _Gsi5()
+    by_pod = _Gsi6()
 
     @property
     def aggregate(self) -> str:
         return aggregate_of(self.id)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the sweeps find it, if they should: a row that was last written before there were sweeps is not."""
+        return (self.gsi6pk is not None) == (self.state == RUNNING and not self.deleted_at)
 
     @property
     def position(self) -> str:
@@ -141,14 +184,21 @@ class SessionRow(EventSourced, Row):
         self.created_at = _stored_time(session.created_at)
         self.updated_at = _stored_time(session.updated_at)
         self.url, self.pod_name, self.was_started = session.url, session.pod_name, session.was_started
-        self.last_activity = _stored_time(session.last_activity) if session.last_activity else None
-        self.deleted_at = _stored_time(session.deleted_at) if session.deleted_at else None
+        self.last_activity, self.deleted_at = _maybe_time(session.last_activity), _maybe_time(session.deleted_at)
+        self.running_since, self.ready_since = _maybe_time(session.running_since), _maybe_time(session.ready_since)
+        self.ran_s, self.awake_until = session.ran_s, _maybe_time(session.awake_until)
+        self.warned_of, self.ends_no_sooner_than = _maybe_time(session.warned_of), _maybe_time(session.ends_no_sooner_than)
+        self.ended_by = session.ended_by
         self.status = asdict(session.status) if session.status else None
         gone = session.is_deleted
         self.gsi1pk, self.gsi1sk = (None, None) if gone else (f"user#{session.user}", self.position)
         self.gsi2pk, self.gsi2sk = (None, None) if gone else (f"template#{session.template}", self.position)
         self.gsi3pk, self.gsi3sk = ("deleted" if gone else f"state#{session.state}"), self.position
         self.gsi4pk, self.gsi4sk = (None, None) if gone else (_ALL, self.position)
+        due = None if gone else timing.due_at(session)
+        self.gsi5pk, self.gsi5sk = (_DUE, f"{_stored_time(due)}#{session.id}") if due else (None, None)
+        runs = session.state == RUNNING and not gone
+        self.gsi6pk, self.gsi6sk = (_PODS, names.objects_of(session.id)) if runs else (None, None)
         return self
 
     def value(self) -> Session:
@@ -166,10 +216,17 @@ class SessionRow(EventSourced, Row):
             updated_at=clock.parse_rfc3339(self.updated_at),
             url=self.url,
             pod_name=self.pod_name,
-            last_activity=clock.parse_rfc3339(self.last_activity) if self.last_activity else None,
+            last_activity=_parsed(self.last_activity),
             was_started=bool(self.was_started),
-            deleted_at=clock.parse_rfc3339(self.deleted_at) if self.deleted_at else None,
+            deleted_at=_parsed(self.deleted_at),
             status=PodStatus(**self.status) if self.status else None,
+            running_since=_parsed(self.running_since),
+            ran_s=float(self.ran_s or 0),
+            ready_since=_parsed(self.ready_since),
+            awake_until=_parsed(self.awake_until),
+            warned_of=_parsed(self.warned_of),
+            ends_no_sooner_than=_parsed(self.ends_no_sooner_than),
+            ended_by=self.ended_by,  # type: ignore[arg-type]
         )
 
     def next_revision(self) -> Condition:
@@ -265,6 +322,34 @@ def sessions(
             page_size=limit if thinned is None else _FILTERED_PAGE,
         )
     )
+
+
+def due(before: datetime, limit: int) -> list[str]:
+    """The ids of at most ``limit`` sessions that the sweep has to look at, those that wait longest first.
+
+    Key condition: gsi5pk = due, gsi5sk up to ``before``. One Query for each megabyte, which is ten thousand of them.
+    """
+    found = SessionRow.by_due.query(_DUE, _Gsi5.gsi5sk < _stored_time(before), limit=limit, page_size=limit)
+    return [row.pk.removeprefix(_pk("")) for row in found]
+
+
+def running_between(after: str, until: str | None, limit: int) -> list[SessionRow]:
+    """Running sessions whose pods' names lie beyond ``after`` and not beyond ``until`` (None: to the end), by those names: ``id``,
+    ``pod_name``, ``status`` and that name, no more. Key condition: gsi6pk = pods, gsi6sk in the range."""
+    name = _Gsi6.gsi6sk
+    # DynamoDB's ranges have their beginning in them; the least name that comes after another one is that with a '-' behind it.
+    begin = f"{after}-" if after else "-"
+    found = SessionRow.by_pod.query(_PODS, name.between(begin, until) if until else name >= begin, limit=limit, page_size=limit)
+    return list(found)
+
+
+def rows_of_ids(session_ids: Iterable[str]) -> dict[str, SessionRow]:
+    """The records that there are, by id, read consistently. One BatchGetItem for each hundred."""
+    rows: dict[str, SessionRow] = {}
+    for hundred in _hundreds(list(dict.fromkeys(session_ids))):
+        found = _batch_get([(_pk(one), "session") for one in hundred])
+        rows |= {row.id: row for row in map(SessionRow.from_raw_data, found.values())}
+    return rows
 
 
 def touched(session: Session, now: datetime) -> Session:
@@ -366,26 +451,56 @@ class CapacityRow(Row):
         return clock.timestamp() < float(self.until) and memory_bytes >= int(self.memory_bytes) and cpu_millis >= int(self.cpu_millis)
 
 
-def template_and_capacity(name: str) -> tuple[TemplateRow | None, CapacityRow | None]:
-    """Both in one BatchGetItem; the template read consistently."""
-    found = _batch_get([(_template_pk(name), "template"), ("cluster", "capacity")])
+class RoomRow(Row):
+    """What the nodes had left until ``until`` (epoch seconds): ``most`` is a list of ``[bytes, thousandths of a core]``."""
+
+    class Meta(TableMeta):
+        table_name = table("SESSIONS_TABLE")
+
+    pk = UnicodeAttribute(hash_key=True, default="cluster")
+    sk = UnicodeAttribute(range_key=True, default="room")
+    most: Any = JsonText()
+    until = NumberAttribute()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What is known of the cluster's room: what did not fit lately, and what its nodes have left. Either may be unknown."""
+
+    shortage: CapacityRow | None
+    room: RoomRow | None
+
+    def refuses(self, memory_bytes: int, cpu_millis: int) -> bool:
+        if self.shortage is not None and self.shortage.refuses(memory_bytes, cpu_millis):
+            return True
+        is_known = self.room is not None and clock.timestamp() < float(self.room.until)
+        return is_known and not fits((memory_bytes, cpu_millis), self.room.most)  # type: ignore[union-attr]
+
+
+_CAPACITY_KEYS = [("cluster", "capacity"), ("cluster", "room")]
+
+
+def template_and_capacity(name: str) -> tuple[TemplateRow | None, Capacity]:
+    """Both in one BatchGetItem, read consistently."""
+    found = _batch_get([(_template_pk(name), "template"), *_CAPACITY_KEYS])
     template = found.get((_template_pk(name), "template"))
-    capacity = found.get(("cluster", "capacity"))
-    return (
-        TemplateRow.from_raw_data(template) if template else None,
-        CapacityRow.from_raw_data(capacity) if capacity else None,
-    )
+    return TemplateRow.from_raw_data(template) if template else None, _capacity(found)
 
 
-def session_and_capacity(session_id: str) -> tuple[SessionRow | None, CapacityRow | None]:
-    """Both in one BatchGetItem; the session read consistently."""
-    found = _batch_get([(_pk(session_id), "session"), ("cluster", "capacity")])
+def session_and_capacity(session_id: str) -> tuple[SessionRow | None, Capacity]:
+    """Both in one BatchGetItem, read consistently."""
+    found = _batch_get([(_pk(session_id), "session"), *_CAPACITY_KEYS])
     session = found.get((_pk(session_id), "session"))
-    capacity = found.get(("cluster", "capacity"))
-    return (
-        SessionRow.from_raw_data(session) if session else None,
-        CapacityRow.from_raw_data(capacity) if capacity else None,
-    )
+    return SessionRow.from_raw_data(session) if session else None, _capacity(found)
+
+
+def _capacity(found: dict[tuple[str, str], dict[str, Any]]) -> Capacity:
+    shortage, room = (found.get(key) for key in _CAPACITY_KEYS)
+    return Capacity(CapacityRow.from_raw_data(shortage) if shortage else None, RoomRow.from_raw_data(room) if room else None)
+
+
+def save_room(most: list[tuple[int, int]], until: float) -> None:
+    RoomRow("cluster", "room", most=[list(one) for one in most], until=int(until)).save()
 
 
 def note_shortage(session_id: str, memory_bytes: int, cpu_millis: int, until: float) -> None:
@@ -399,6 +514,39 @@ def end_shortage(session_id: str) -> None:
     except DeleteError as error:
         if not condition_failed(error):
             raise
+
+
+# ── How far the comparison with the cluster has come ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class DriftPosition:
+    """The pod's name that was looked at last, and the cluster's own mark of where its list goes on. Both empty: at the beginning."""
+
+    name: str = ""
+    following: str = ""
+
+
+class DriftRow(Row):
+    class Meta(TableMeta):
+        table_name = table("SESSIONS_TABLE")
+
+    pk = UnicodeAttribute(hash_key=True, default="cluster")
+    sk = UnicodeAttribute(range_key=True, default="drift")
+    name = UnicodeAttribute(default="")
+    following = UnicodeAttribute(default="")
+
+
+def drift_position() -> DriftPosition:
+    try:
+        row = DriftRow.get("cluster", "drift", consistent_read=True)
+    except DriftRow.DoesNotExist:
+        return DriftPosition()
+    return DriftPosition(row.name or "", row.following or "")
+
+
+def save_drift_position(position: DriftPosition) -> None:
+    DriftRow("cluster", "drift", name=position.name, following=position.following).save()
 
 
 # ── Templates ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -481,12 +629,12 @@ def templates(*, category: str | None = None, tag: str | None = None, after: str
     return list(index.query(key, range_key_condition=name > after if after else None, limit=limit, page_size=limit))
 
 
-def _templates_named(names: list[str]) -> list[TemplateRow]:
+def _templates_named(wanted: list[str]) -> list[TemplateRow]:
     rows: dict[str, TemplateRow] = {}
-    for hundred in _hundreds(names):
+    for hundred in _hundreds(wanted):
         found = _batch_get([(_template_pk(name), "template") for name in hundred])
         rows.update({row.name: row for row in map(TemplateRow.from_raw_data, found.values())})
-    return [rows[name] for name in names if name in rows]
+    return [rows[name] for name in wanted if name in rows]
 
 
 # ── Below ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -503,6 +651,14 @@ def _template_pk(name: str) -> str:
 def _stored_time(moment: Any) -> str:
     # Always with milliseconds, so that the texts sort as the times do.
     return str(moment.isoformat(timespec="milliseconds")).replace("+00:00", "Z")
+
+
+def _maybe_time(moment: datetime | None) -> str | None:
+    return _stored_time(moment) if moment else None
+
+
+def _parsed(text: str | None) -> datetime | None:
+    return clock.parse_rfc3339(text) if text else None
 
 
 def _both(one: Condition | None, other: Condition | None) -> Condition | None:
@@ -530,6 +686,6 @@ def _batch_get(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[st
     return found
 
 
-def _hundreds(names: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(names), 100):
-        yield names[start : start + 100]
+def _hundreds(texts: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(texts), 100):
+        yield texts[start : start + 100]

@@ -1,7 +1,8 @@
 """The Kubernetes objects of a session, as plain dictionaries: what is wanted, from the record alone.
 
 Pod: restricted (Pod Security Standards) unless its template declares a ``securityContext`` within Baseline; no service-account token.
-Claim: the user's home, shared by all their sessions. Service and ingress: where the session is reached.
+Claim: the user's home, shared by all their sessions. Service and ingress: where the session is reached; the pod owns them, so that
+Kubernetes itself removes them with it. Network policy: one for all sessions, so that none reaches another.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Place:
     ingress_domain: str
     ingress_class: str = ""
     storage_class: str = ""
+    # Where people's connections come from if that is outside the cluster's pods: a load balancer's subnets.
+    ingress_cidrs: tuple[str, ...] = ()
     platform_url: str = ""
 
 
@@ -49,6 +52,35 @@ def namespace(name: str) -> Object:
     """The sessions' namespace. Kubernetes itself refuses in it what no template may ask for (Pod Security Standards, Baseline)."""
     labels = {**_platform_labels("sessions"), "pod-security.kubernetes.io/enforce": "baseline"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def isolation(place: Place) -> Object:
+    """Sessions are reached from other namespaces (the ingress controller's) and from the given networks, and by no other session. They
+    reach the internet and names, but not what a node tells its own programs (credentials, at 169.254.169.254).
+
+    One for all sessions: a policy of each one's own would be one more object and call for each, and say the same.
+    """
+    other_namespaces: Object = {
+        "namespaceSelector": {
+            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [place.namespace]}]
+        }
+    }
+    names_of_hosts = {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
+    internet = [
+        {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
+        {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10", "fd00:ec2::/32"]}},
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "sessions-apart", "namespace": place.namespace, "labels": _platform_labels("isolation")},
+        "spec": {
+            "podSelector": {"matchExpressions": [{"key": SESSION_LABEL, "operator": "Exists"}]},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [other_namespaces, *({"ipBlock": {"cidr": cidr}} for cidr in place.ingress_cidrs)]}],
+            "egress": [names_of_hosts, {"to": internet}],
+        },
+    }
 
 
 def pod(session: Session, launch: Launch, place: Place) -> Object:
@@ -77,15 +109,15 @@ def home_claim(session: Session, launch: Launch, place: Place) -> Object:
     }
 
 
-def service(session: Session, launch: Launch, place: Place) -> Object | None:
-    """None for a template without ports."""
+def service(session: Session, launch: Launch, place: Place, owner: Object | None = None) -> Object | None:
+    """None for a template without ports. ``owner`` is the pod, as the cluster has it."""
     ports = _ports(launch.template)
     if not ports:
         return None
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(names.objects_of(session.id), session, place),
+        "metadata": _metadata(names.objects_of(session.id), session, place) | _owned_by(owner),
         "spec": {
             "type": "ClusterIP",
             "selector": {SESSION_LABEL: session.id},
@@ -97,14 +129,14 @@ def service(session: Session, launch: Launch, place: Place) -> Object | None:
     }
 
 
-def ingress(session: Session, launch: Launch, place: Place) -> Object | None:
-    """None for a template without a TCP port."""
+def ingress(session: Session, launch: Launch, place: Place, owner: Object | None = None) -> Object | None:
+    """None for a template without a TCP port. ``owner`` is the pod, as the cluster has it."""
     port = _entrance(launch.template)
     if port is None:
         return None
     name, host = names.objects_of(session.id), f"{session.id}.{place.ingress_domain}"
     backend = {"service": {"name": name, "port": {"name": port["name"]}}}
-    metadata = _metadata(name, session, place)
+    metadata = _metadata(name, session, place) | _owned_by(owner)
     metadata["annotations"] |= {
         "nginx.ingress.kubernetes.io/proxy-read-timeout": _PROXY_TIMEOUT_S,
         "nginx.ingress.kubernetes.io/proxy-send-timeout": _PROXY_TIMEOUT_S,
@@ -238,6 +270,13 @@ def _platform_labels(component: str) -> dict[str, str]:
         "app.kubernetes.io/managed-by": "streamspace",
         "app.kubernetes.io/component": component,
     }
+
+
+def _owned_by(owner: Object | None) -> Object:
+    if owner is None:
+        return {}
+    metadata = owner["metadata"]
+    return {"ownerReferences": [{"apiVersion": "v1", "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}]}
 
 
 def _metadata(name: str, session: Session, place: Place, labels: Mapping[str, str] | None = None) -> Object:

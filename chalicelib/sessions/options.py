@@ -15,6 +15,8 @@ Faults = dict[str, list[str]]
 
 MOST_ENV, LONGEST_ENV_VALUE = 100, 8192
 MOST_LABELS = 32
+# More than this is not an extension; idleTimeout "0" says that a session is never idle.
+LONGEST_EXTENSION_S = 366 * 24 * 3600
 
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -40,6 +42,14 @@ def check_create(options: Mapping[str, Any]) -> None:
 def check_update(updates: Mapping[str, Any]) -> None:
     """Raises ValidationError with every fault of UpdateSessionOptions. Source: plugin API, updateSession()."""
     _raise({**_state(updates, STATES, "A session can become"), **_amounts(updates), **label_faults(updates.get("labels") or {})})
+
+
+def check_extension(duration: str | None) -> None:
+    """Raises ValidationError for a duration that is none, or longer than a year."""
+    faults = {} if duration is None else amount_faults("duration", duration, parse_duration, at_least=0)
+    if duration is not None and not faults and parse_duration(duration) > LONGEST_EXTENSION_S:
+        faults = {"duration": ["Must not exceed a year"]}
+    _raise(faults)
 
 
 def env_faults(env: Mapping[str, str]) -> Faults:

@@ -9,36 +9,38 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from chalicelib import accounts, messaging
 from chalicelib.accounts import Caller, User
-from chalicelib.core import clock, ids
+from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.quantities import parse_cpu, parse_duration, parse_memory
 from chalicelib.events import retried, unit_of_work
 from chalicelib.events.types import SESSION_CHANGED
-from chalicelib.sessions import models, names, options, quotas
-from chalicelib.sessions.errors import InsufficientResources, QuotaExceeded, SessionNotFound, TemplateNotFound
-from chalicelib.sessions.models import CapacityRow, LaunchRow, SessionRow
+from chalicelib.sessions import models, names, options, quotas, timing
+from chalicelib.sessions.errors import InsufficientResources, InvalidStateTransition, QuotaExceeded, SessionNotFound, TemplateNotFound
+from chalicelib.sessions.models import Capacity, LaunchRow, SessionRow
 from chalicelib.sessions.session import (
     DEFAULT_IDLE_TIMEOUT,
     DEFAULT_MAX_SESSION_DURATION,
+    PLATFORM,
     Claim,
     Launch,
     Session,
     session_object,
 )
-from chalicelib.sessions.states import RUNNING, TERMINATED
+from chalicelib.sessions.states import HIBERNATED, RUNNING, TERMINATED
+from chalicelib.sessions.timing import EndKind, in_words
 
 DEFAULT_LIMIT, MOST_AT_ONCE = 100, 1000
 # Beyond this a cursor must be used: reading past so many costs more than the answer is worth.
 DEEPEST_OFFSET = 10_000
-# Activity is noted no more often than this: idle timeouts are minutes.
-_ACTIVITY_STEP = timedelta(seconds=20)
-
+# What "Keep it running" adds to a lifetime that is about to end, where the quota allows it.
+_MORE_LIFETIME = timedelta(hours=1)
 _RETRY_AFTER_S = 30
 _TRIES_TO_REMOVE = 8
 
@@ -85,7 +87,7 @@ def create_session(wanted: Mapping[str, Any], *, by: Caller) -> Session:
         max_session_duration=_duration_within(user, wanted.get("maxSessionDuration")),
         created_at=now,
         updated_at=now,
-        last_activity=None,
+        running_since=now if (wanted.get("state") or RUNNING) == RUNNING else None,
     )
     if session.state == RUNNING:
         _require_room(capacity, session.memory, session.cpu)
@@ -182,7 +184,8 @@ def update_session(session_id: str, updates: Mapping[str, Any], *, by: Caller) -
     more = after.claim - before.claim
     limits = None
     if more.sessions > 0 or more.memory_bytes > 0:
-        _require_room(capacity, after.memory, after.cpu)
+        # What a running session has already is room for its next pod, which no look at the nodes counts as free.
+        _require_room(Capacity(capacity.shortage, None) if before.state == RUNNING else capacity, after.memory, after.cpu)
         limits = quotas.limits_of(accounts.get_user(before.user))
     try:
         with unit_of_work(by.actor) as work:
@@ -227,7 +230,7 @@ def _delete(row: SessionRow, by: Caller) -> None:
 
 
 def record_activity(session_id: str, *, by: Caller) -> Session:
-    """Somebody uses the session: it is not idle. Noted at most every 20 seconds, and only while the session runs.
+    """Somebody uses the session: it is not idle. Noted at most once a minute (more often for short idle times), and only while it runs.
 
     Raises: SessionNotFound, PermissionDenied.
     """
@@ -239,9 +242,76 @@ def record_activity(session_id: str, *, by: Caller) -> Session:
 def note_activity(session: Session) -> Session:
     """:func:`record_activity`, for whoever has looked at the session and at who asks."""
     now = clock.now()
-    if session.state != RUNNING or (session.last_activity and now - session.last_activity < _ACTIVITY_STEP):
+    if session.state != RUNNING or (session.last_activity and now - session.last_activity < timing.activity_step(session)):
         return session
     return models.touched(session, now)
+
+
+@retried
+def extend_session(session_id: str, duration: str | None = None, *, by: Caller) -> Session:
+    """Keep a running session from ending by itself.
+
+    Without a duration: as if somebody used it now; where it is the end of its lifetime that comes next, that is an hour later, or as much
+    later as the user's quota allows. With one: it does not end within that time, used or not, and lives longer if it must; an earlier
+    extension that reaches farther stays. ``0`` takes an extension back.
+
+    Raises: SessionNotFound, PermissionDenied, ValidationError, InvalidStateTransition when it does not run, QuotaExceeded when its lifetime
+    cannot be made long enough.
+    """
+    options.check_extension(duration)
+    row = _existing(models.session_of_id(session_id), session_id)
+    before = row.value()
+    by.require_self_or(before.user, "sessions.manage")
+    if before.state != RUNNING:
+        raise InvalidStateTransition(
+            f"The session is {before.state}: only one that runs can be kept running", **{"from": before.state, "to": RUNNING, "allowed": []}
+        )
+    now = clock.now()
+    after = replace(before, last_activity=now, updated_at=now)
+    if duration is None:
+        coming = timing.next_end(after)
+        wanted = now + _MORE_LIFETIME if coming and coming.kind == "lifetime" else None
+    else:
+        until = now + timedelta(seconds=parse_duration(duration))
+        wanted = until
+        keeps = until > now and not (before.awake_until and before.awake_until > until)
+        after = replace(after, awake_until=until if keeps else before.awake_until if until > now else None)
+    ends = timing.lifetime_ends_at(after)
+    if wanted is not None and ends is not None and ends < wanted:
+        user = accounts.get_user(before.user)
+        after = replace(after, max_session_duration=_longer_life(after, wanted, user, as_much_as_possible=duration is None))
+    with unit_of_work(by.actor) as work:
+        work.save(row.take(after), row.next_revision())
+    return after
+
+
+def _longer_life(session: Session, until: datetime, user: User, *, as_much_as_possible: bool) -> str:
+    """The maxSessionDuration with which the session may run until then. Raises QuotaExceeded."""
+    ran_s = session.ran_s - (session.running_since or session.created_at).timestamp()
+    needed_s, allowed_s = ceil(until.timestamp() + ran_s), user.quotas.max_session_duration_s
+    if needed_s <= allowed_s:
+        return f"{needed_s}s"
+    if as_much_as_possible and parse_duration(session.max_session_duration) < allowed_s:
+        return user.quotas.max_session_duration
+    raise QuotaExceeded(
+        f"{user.username}'s sessions may last {user.quotas.max_session_duration}, and this one has run for "
+        f"{in_words(clock.timestamp() + ran_s)} of that",
+        quota="maxSessionDuration",
+        used=in_words(clock.timestamp() + ran_s),
+        allowed=user.quotas.max_session_duration,
+        requested=in_words(needed_s),
+    )
+
+
+def end_by_itself(row: SessionRow, kind: EndKind) -> None:
+    """Idle: the session hibernates. Its lifetime is over: it is terminated. Raises ConcurrentChange when the row is not the newest one."""
+    before, now = row.value(), clock.now()
+    after, event = before.moved(HIBERNATED if kind == "idle" else TERMINATED, now, ended_by=kind)
+    assert event is not None
+    with unit_of_work(PLATFORM) as work:
+        work.save(row.take(after), row.next_revision())
+        work.emit(event, row, session_object(after))
+        quotas.give_back(work, before.user, before.claim - after.claim)
 
 
 def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: bool = False, by: Caller) -> None:
@@ -307,8 +377,8 @@ def _existing(row: SessionRow | None, session_id: str) -> SessionRow:
     return row
 
 
-def _require_room(capacity: CapacityRow | None, memory: str, cpu: str) -> None:
-    if capacity is not None and capacity.refuses(parse_memory(memory), parse_cpu(cpu)):
+def _require_room(capacity: Capacity, memory: str, cpu: str) -> None:
+    if not config.cluster_grows() and capacity.refuses(parse_memory(memory), parse_cpu(cpu)):
         raise InsufficientResources(
             f"The cluster has no room for {memory} memory and {cpu} CPU at the moment; ask for less, or try again shortly",
             retry_after_s=_RETRY_AFTER_S,

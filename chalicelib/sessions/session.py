@@ -8,8 +8,13 @@ from typing import Any
 
 from chalicelib.core import clock, config
 from chalicelib.core.quantities import parse_memory
+from chalicelib.events import Actor
 from chalicelib.sessions import states
 from chalicelib.sessions.states import RUNNING, SessionState
+from chalicelib.sessions.timing import EndKind
+
+# Who acts where nobody asked.
+PLATFORM = Actor("platform", "StreamSpace", "platform")
 
 DEFAULT_IDLE_TIMEOUT = "30m"
 DEFAULT_MAX_SESSION_DURATION = "8h"
@@ -45,6 +50,15 @@ class Session:
     was_started: bool = False
     deleted_at: datetime | None = None
     status: PodStatus | None = None
+    # What its two clocks are read from (see timing): since when it runs, how long it ran before, since when its pod is ready.
+    running_since: datetime | None = None
+    ran_s: float = 0
+    ready_since: datetime | None = None
+    awake_until: datetime | None = None
+    # The end that its owner was told of, and the moment before which it does not come.
+    warned_of: datetime | None = None
+    ends_no_sooner_than: datetime | None = None
+    ended_by: EndKind | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -59,13 +73,37 @@ class Session:
         """What this session takes of its user's quotas."""
         return claim_of(self.state, self.memory_bytes)
 
-    def moved(self, to: SessionState, now: datetime) -> tuple[Session, str | None]:
-        """The session in another state, and the event that this is. Raises InvalidStateTransition."""
+    @property
+    def is_ready(self) -> bool:
+        """Its pod was seen ready, and nothing has been seen since that speaks against it."""
+        return self.state == RUNNING and self.pod_name is not None and self.ready_since is not None and self.status is None
+
+    def moved(self, to: SessionState, now: datetime, *, ended_by: EndKind | None = None) -> tuple[Session, str | None]:
+        """The session in another state, and the event that this is. ``ended_by``: it ended by itself. Raises InvalidStateTransition."""
         event = states.transition(self.state, to)
         if event is None:
             return self, None
-        # Nobody can use it until the worker has seen a pod that is ready (again).
-        return replace(self, state=to, url=None, status=None, updated_at=now), event
+        ran = self.ran_s
+        if self.state == RUNNING:
+            ran += max((now - (self.running_since or self.created_at)).total_seconds(), 0)
+        return (
+            replace(
+                self,
+                state=to,
+                # Nobody can use it until the worker has seen a pod that is ready (again).
+                url=None,
+                status=None,
+                updated_at=now,
+                running_since=now if to == RUNNING else None,
+                ran_s=ran,
+                ready_since=None,
+                awake_until=None,
+                warned_of=None,
+                ends_no_sooner_than=None,
+                ended_by=ended_by,
+            ),
+            event,
+        )
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
+from weakref import WeakSet
 
 from chalicelib.core import aws, clock, config, log
 from chalicelib.core.errors import ConcurrentChange
 from chalicelib.core.quantities import parse_cpu, parse_memory
-from chalicelib.events import Actor, unit_of_work
+from chalicelib.events import unit_of_work
 from chalicelib.sessions import models, names, objects
 from chalicelib.sessions.cluster import Cluster, ClusterRefused, ClusterUnavailable, cluster
+from chalicelib.sessions.explaining import CLUSTER_AWAY, HOPELESS
 from chalicelib.sessions.models import HomeRow, LaunchRow, SessionRow
 from chalicelib.sessions.objects import Place
 from chalicelib.sessions.observed import UNSCHEDULABLE, Pod, pod_of
-from chalicelib.sessions.session import Launch, PodStatus, Session, address_of, session_object
+from chalicelib.sessions.session import PLATFORM, Launch, PodStatus, Session, address_of, session_object
 from chalicelib.sessions.states import RUNNING
 
 _PATIENCE_S = 2.0
@@ -35,7 +37,7 @@ _LONGEST_DELAY_S = 60
 # A record that changes this often while we look at it is looked at again later.
 _MOST_ROUNDS = 5
 _SHORTAGE_S = 60
-_PLATFORM = Actor("platform", "StreamSpace", "platform")
+_LONGEST_MESSAGE = 500
 
 _HOME_MESSAGES = ("user.deleted",)
 
@@ -65,15 +67,8 @@ class Worker:
     cluster: Callable[[], Cluster] = cluster
     patience_s: float = _PATIENCE_S
     sleep: Callable[[float], None] = time.sleep
-    place: Callable[[], Place] = field(
-        default=lambda: Place(
-            config.namespace(),
-            config.ingress_domain(),
-            config.setting("INGRESS_CLASS", ""),
-            config.setting("STORAGE_CLASS", ""),
-            config.setting("API_URL", ""),
-        )
-    )
+    monotonic: Callable[[], float] = time.monotonic
+    place: Callable[[], Place] = field(default=lambda: place_of_settings())
 
     # ── Messages ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -119,20 +114,37 @@ class Worker:
         since = int(message.get("sequence") or 0)
         if since and (row := models.session_of_id(target.get("session_id", ""))) and int(row.event_sequence) > since:
             return
-        self._work_on(target, attempt=int(message["attempt"]))
+        last = message.get("last")
+        self._work_on(target, attempt=int(message["attempt"]), last=None if last is None else int(last))
 
-    def _work_on(self, target: dict[str, str], attempt: int) -> None:
+    def _work_on(self, target: dict[str, str], attempt: int, last: int | None = None) -> None:
         try:
             done = self.reconcile(target["session_id"]) if "session_id" in target else self.reconcile_home(target["home_of"])
         except (ClusterUnavailable, ClusterRefused) as fault:
             log.logger().warning("cluster is away or unwilling", extra={**target, "attempt": attempt, "fault": str(fault)})
+            if "session_id" in target and isinstance(fault, ClusterUnavailable):
+                self._note_absence(target["session_id"], fault)
             done = False
-        if not done:
-            self._check_again(target, attempt + 1)
+        if not done and (last is None or attempt < last):
+            self._check_again(target, attempt + 1, last)
 
-    def _check_again(self, target: dict[str, str], attempt: int) -> None:
+    def _note_absence(self, session_id: str, fault: ClusterUnavailable) -> None:
+        """Let the session show that it waits for the cluster. Where it was ready it may well be: its address stays."""
+        row = models.session_of_id(session_id)
+        if row is None:
+            return
+        session = row.value()
+        status = PodStatus(session.status.phase if session.status else "Unknown", CLUSTER_AWAY, str(fault)[:_LONGEST_MESSAGE])
+        if session.is_deleted or session.state != RUNNING or (session.status and session.status.reason == CLUSTER_AWAY):
+            return
+        try:
+            self._save(row, session, replace(session, status=status))
+        except ConcurrentChange:
+            log.logger().info("a session changed while its cluster was away", extra={"session": session_id})
+
+    def _check_again(self, target: dict[str, str], attempt: int, last: int | None = None) -> None:
         row = models.session_of_id(target["session_id"]) if "session_id" in target else None
-        message: dict[str, Any] = {**target, "attempt": attempt}
+        message: dict[str, Any] = {**target, "attempt": attempt} | ({"last": last} if last is not None else {})
         if row is not None:
             message["sequence"] = int(row.event_sequence)
         aws.client("sqs").send_message(
@@ -146,11 +158,13 @@ class Worker:
 
         It waits for the cluster itself at most ``patience_s``, so that a fast cluster needs no re-check.
         """
-        until = time.monotonic() + self.patience_s
+        until = self.monotonic() + self.patience_s
         rounds = 0
+        begun: dict[str, str] = {}
         while True:
-            progress = self._round(session_id)
+            progress = self._round(session_id, begun)
             if progress is None:
+                begun.clear()
                 # The record changed while we worked: what we did may be what nobody wants any more.
                 rounds += 1
                 if rounds >= _MOST_ROUNDS:
@@ -158,12 +172,16 @@ class Worker:
                 continue
             if progress is Progress.DONE:
                 return True
-            if progress is Progress.STUCK or time.monotonic() >= until:
+            if progress is Progress.STUCK or self.monotonic() >= until:
                 return False
             self.sleep(_POLL_S)
 
-    def _round(self, session_id: str) -> Progress | None:
-        """One look. None when the record is not any more the one that this look was for."""
+    def _round(self, session_id: str, begun: dict[str, str]) -> Progress | None:
+        """One look. None when the record is not any more the one that this look was for.
+
+        ``begun`` is what an earlier look of this run asked for, so that waiting for it costs no more than looking: the pod's uid by what it
+        was made from.
+        """
         found = models.session_with_launch(session_id)
         if found is None:
             return self._remove_leftovers(session_id)
@@ -173,42 +191,45 @@ class Worker:
             if session.is_deleted:
                 return self._remove(row, session)
             if session.state == RUNNING:
-                return self._run(row, session, launch)
+                return self._run(row, session, launch, begun)
             return self._stop(row, session)
         except ConcurrentChange:
             return None
 
-    def _run(self, row: SessionRow, session: Session, launch: Launch) -> Progress:
+    def _run(self, row: SessionRow, session: Session, launch: Launch, begun: dict[str, str]) -> Progress:
         gateway, place = self.cluster(), self.place()
+        wanted = objects.pod(session, launch, place)
         try:
+            present = gateway.get("Pod", wanted["metadata"]["name"])
+            if present is not None and begun.get(_made_from(wanted)) == present["metadata"].get("uid") and not pod_of(present).has_ended:
+                return self._note_pod(row, session, launch, pod_of(present))
+            _keep_apart(gateway, place)
             if session.persistent_home and not self._home_is_there(session, launch):
                 return self._note(row, session, PodStatus("Pending", "HomeInUse", "The former home of this name is being deleted"))
-            wanted = objects.pod(session, launch, place)
-            pod = self._fresh_pod(gateway, wanted)
-            if pod is None:
-                return self._note(row, session, PodStatus("Pending", "Restarting", "The former pod is leaving"))
-            for other in (objects.service(session, launch, place), objects.ingress(session, launch, place)):
+            made = self._fresh_pod(gateway, wanted, present)
+            if made is None:
+                return self._note(row, session, PodStatus("Pending", "Restarting", _why_restarted(present)))
+            for other in (objects.service(session, launch, place, made), objects.ingress(session, launch, place, made)):
                 if other is not None:
                     gateway.apply(other)
+            begun[_made_from(wanted)] = made["metadata"].get("uid", "")
         except ClusterRefused as refused:
             # Nothing that waiting mends soon: told to whoever looks, and tried again at long last.
             log.logger().error("cluster refused a session", extra={"session": session.id, "fault": str(refused)})
             self._note(row, session, PodStatus("Failed", refused.reason, refused.message))
             return Progress.STUCK
-        return self._note_pod(row, session, launch, pod)
+        return self._note_pod(row, session, launch, pod_of(made))
 
-    def _fresh_pod(self, gateway: Cluster, wanted: objects.Object) -> Pod | None:
+    def _fresh_pod(self, gateway: Cluster, wanted: objects.Object, present: objects.Object | None) -> objects.Object | None:
         """The pod as wanted; None while one that is not has to go first."""
-        name = wanted["metadata"]["name"]
-        present = gateway.get("Pod", name)
         if present is not None:
             pod = pod_of(present)
             if pod.is_leaving:
                 return None
-            if pod.has_ended or pod.made_from != wanted["metadata"]["annotations"][objects.MADE_FROM]:
-                gateway.delete("Pod", name, uid=pod.uid)
+            if pod.has_ended or pod.made_from != _made_from(wanted):
+                gateway.delete("Pod", pod.name, uid=pod.uid)
                 return None
-        return pod_of(gateway.apply(wanted))
+        return gateway.apply(wanted)
 
     def _home_is_there(self, session: Session, launch: Launch) -> bool:
         """Apply the home's claim. False while the home of a former user of this name has to go first: nobody gets another one's files."""
@@ -239,19 +260,21 @@ class Worker:
     def _note_pod(self, row: SessionRow, session: Session, launch: Launch, pod: Pod) -> Progress:
         """Write down what was seen of the pod; the first time that it is ready, tell that the session started, in the same transaction."""
         if pod.status.reason == UNSCHEDULABLE and not pod.is_scheduled:
-            models.note_shortage(session.id, session.memory_bytes, parse_cpu(session.cpu), clock.timestamp() + _SHORTAGE_S)
+            if not config.cluster_grows():
+                models.note_shortage(session.id, session.memory_bytes, parse_cpu(session.cpu), clock.timestamp() + _SHORTAGE_S)
         elif session.status is not None and session.status.reason == UNSCHEDULABLE:
             models.end_shortage(session.id)
-        if not pod.is_ready:
-            self._save(row, session, replace(session, pod_name=pod.name, url=None, status=pod.status))
-            return Progress.STUCK if pod.status.reason == UNSCHEDULABLE else Progress.NOT_YET
+        if not pod.is_ready or pod.is_leaving:
+            self._save(row, session, replace(session, pod_name=pod.name, url=None, ready_since=None, status=pod.status))
+            return Progress.STUCK if pod.status.reason == UNSCHEDULABLE or pod.status.reason in HOPELESS else Progress.NOT_YET
         url = address_of(session.id) if objects.has_entrance(launch) else None
-        ready = replace(session, pod_name=pod.name, url=url, status=None, was_started=True)
+        since = session.ready_since or clock.now()
+        ready = replace(session, pod_name=pod.name, url=url, status=None, was_started=True, ready_since=since)
         self._save(row, session, ready, event=None if session.was_started else "session.started")
         return Progress.DONE
 
     def _note(self, row: SessionRow, session: Session, status: PodStatus) -> Progress:
-        self._save(row, session, replace(session, url=None, status=status))
+        self._save(row, session, replace(session, url=None, ready_since=None, status=status))
         return Progress.NOT_YET
 
     def _stop(self, row: SessionRow, session: Session) -> Progress:
@@ -283,18 +306,21 @@ class Worker:
 
     def _objects_are_gone(self, session_id: str) -> bool:
         gateway, name = self.cluster(), names.objects_of(session_id)
-        # All three are asked to go before any is waited for.
-        gone = [gateway.delete(kind, name) for kind in ("Ingress", "Service", "Pod")]
+        pod = gateway.get("Pod", name)
+        # All three are asked to go before any is waited for; of the pod, just the one that was seen, and no successor that somebody woke.
+        gone = [gateway.delete(kind, name) for kind in ("Ingress", "Service")]
+        if pod is not None:
+            gone.append(gateway.delete("Pod", name, uid=pod["metadata"].get("uid")))
         return all(gone)
 
     def _save(self, row: SessionRow, before: Session, after: Session, event: str | None = None) -> None:
         """Write what was seen, if it is news. Raises ConcurrentChange when the record is not any more the one that was acted on."""
-        if after == before and event is None:
+        if after == before and event is None and row.is_indexed:
             self._require_unchanged(row)
             return
         if event is not None or after.url != before.url or after.pod_name != before.pod_name:
             after = replace(after, updated_at=clock.now())
-        with unit_of_work(_PLATFORM) as work:
+        with unit_of_work(PLATFORM) as work:
             work.save(row.take(after), row.next_revision())
             if event is not None:
                 work.emit(event, row, session_object(after))
@@ -311,12 +337,12 @@ class Worker:
 
         Raises ClusterUnavailable, ClusterRefused.
         """
-        until = time.monotonic() + self.patience_s
+        until = self.monotonic() + self.patience_s
         while True:
             unwanted = models.unwanted_home_of(username)
             if unwanted is None or self._home_is_gone(unwanted):
                 return True
-            if time.monotonic() >= until:
+            if self.monotonic() >= until:
                 return False
             self.sleep(_POLL_S)
 
@@ -346,6 +372,39 @@ def handle_checks(sqs_event: Mapping[str, Any]) -> dict[str, Any]:
 def reconcile(session_id: str) -> bool:
     """See :meth:`Worker.reconcile`."""
     return Worker().reconcile(session_id)
+
+
+def place_of_settings() -> Place:
+    """Where objects go, as the function's environment says."""
+    return Place(
+        config.namespace(),
+        config.ingress_domain(),
+        config.setting("INGRESS_CLASS", ""),
+        config.setting("STORAGE_CLASS", ""),
+        tuple(cidr.strip() for cidr in config.setting("INGRESS_CIDRS", "").split(",") if cidr.strip()),
+        config.setting("API_URL", ""),
+    )
+
+
+# The clusters whose sessions this container has kept apart already.
+_kept_apart: WeakSet[Cluster] = WeakSet()
+
+
+def _keep_apart(gateway: Cluster, place: Place) -> None:
+    """No session starts before the policy is there that keeps others from it. Once for each container; the sweep sees that it stays."""
+    if gateway not in _kept_apart:
+        gateway.apply(objects.isolation(place))
+        _kept_apart.add(gateway)
+
+
+def _made_from(pod: Mapping[str, Any]) -> str:
+    return str((pod["metadata"].get("annotations") or {}).get(objects.MADE_FROM, ""))
+
+
+def _why_restarted(present: Mapping[str, Any] | None) -> str:
+    """What the pod that is replaced said at its end, such as that its node threw it out."""
+    seen = pod_of(present).status if present is not None else None
+    return f"{seen.reason}: {seen.message}" if seen is not None and seen.reason and seen.phase in ("Failed", "Succeeded") else ""
 
 
 def _size_of(claim: Mapping[str, Any]) -> int:

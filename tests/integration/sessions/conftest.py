@@ -16,6 +16,7 @@ from chalicelib.api import sessions as session_routes
 from chalicelib.api import templates as template_routes
 from chalicelib.api.http import Api
 from chalicelib.core import config
+from chalicelib.sessions.drift import Comparison
 from chalicelib.sessions.objects import Place
 from chalicelib.sessions.worker import Worker
 
@@ -36,6 +37,19 @@ class Answer:
         return self.body["error"]
 
 
+class Waiting:
+    """Time that passes only when somebody waits: how fast this machine is makes no difference."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 @dataclass
 class SessionPlatform:
     """The platform as its users and its cluster see it."""
@@ -43,6 +57,7 @@ class SessionPlatform:
     cluster: FakeCluster
     checks: Queue
     worker: Worker
+    comparison: Comparison
     app: Api
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -115,14 +130,13 @@ class SessionPlatform:
 def platform(aws: Any) -> Iterator[SessionPlatform]:
     cluster = FakeCluster()
     checks = Queue(aws.client("sqs"), "session-checks")
-    worker = Worker(
-        cluster=lambda: cluster, patience_s=0.2, sleep=lambda seconds: None, place=lambda: Place("streamspace", "streamspace.local")
-    )
+    place, waiting = Place("streamspace", "streamspace.local"), Waiting()
+    worker = Worker(cluster=lambda: cluster, patience_s=0.5, sleep=waiting.sleep, monotonic=waiting.monotonic, place=lambda: place)
     app = Api("test")
     app.include(session_routes.routes)
     app.include(template_routes.routes)
     with config.overridden(SESSION_CHECKS_QUEUE_URL=checks.url):
-        yield SessionPlatform(cluster, checks, worker, app)
+        yield SessionPlatform(cluster, checks, worker, Comparison(lambda: cluster, lambda: place), app)
 
 
 @pytest.fixture

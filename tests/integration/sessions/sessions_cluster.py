@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from chalicelib.sessions.cluster import ClusterRefused, ClusterUnavailable
+from chalicelib.sessions.cluster import ClusterRefused, ClusterUnavailable, Page
 
 Object = dict[str, Any]
 
@@ -18,17 +18,24 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Object] = {}
+        # What stands for all sessions together.
+        self.policies: dict[str, Object] = {}
+        self.nodes: list[Object] = []
         self.calls: list[tuple[str, str, str]] = []
         self.is_away = False
         self.refusal: ClusterRefused | None = None
         self.pod_status: Object = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         self.lingering: set[str] = set()
         self.before_apply: Callable[[Object], None] = lambda wanted: None
+        self.page_size = 500
         self._uids = itertools.count(1)
 
     def apply(self, wanted: Object) -> Object:
         self._answer("apply", wanted["kind"], wanted["metadata"]["name"])
         self.before_apply(wanted)
+        if wanted["kind"] == "NetworkPolicy":
+            self.policies[wanted["metadata"]["name"]] = copy.deepcopy(wanted)
+            return wanted
         key = wanted["kind"], wanted["metadata"]["name"]
         before = self.objects.get(key)
         made = copy.deepcopy(wanted)
@@ -55,13 +62,19 @@ class FakeCluster:
         del self.objects[kind, name]
         return False
 
-    def labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
+    def page(self, kind: str, selector: str, after: str = "") -> Page:
         self._answer("list", kind, "")
-        return [
-            copy.deepcopy(one)
-            for (its_kind, _), one in self.objects.items()
-            if its_kind == kind and labels.items() <= one["metadata"]["labels"].items()
-        ]
+        found = sorted(name for (its_kind, name), one in self.objects.items() if its_kind == kind and selector in one["metadata"]["labels"])
+        return self._page([self.objects[kind, name] for name in found], after)
+
+    def everywhere(self, kind: str, after: str = "", *, fields: str = "") -> Page:
+        self._answer("list everywhere", kind, "")
+        return self._page(self.nodes if kind == "Node" else [one for (its, _), one in sorted(self.objects.items()) if its == "Pod"], after)
+
+    def _page(self, found: list[Object], after: str) -> Page:
+        begin = int(after or 0)
+        end = begin + self.page_size
+        return Page(copy.deepcopy(found[begin:end]), str(end) if end < len(found) else "")
 
     def kinds(self) -> list[str]:
         return sorted(kind for kind, _ in self.objects)
@@ -104,9 +117,19 @@ class Queue:
         self.url = sqs.create_queue(QueueName=name)["QueueUrl"]
         self._sent: list[dict[str, Any]] = []
         sqs.meta.events.register("provide-client-params.sqs.SendMessage", self._note)
+        sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", self._note_batch)
 
     def messages(self) -> list[dict[str, Any]]:
         return list(self._sent)
+
+    def taken(self) -> list[dict[str, Any]]:
+        """What was sent since the last time that this was asked."""
+        sent, self._sent = self._sent, []
+        return sent
+
+    def _note_batch(self, params: dict[str, Any], **more: Any) -> None:
+        if params["QueueUrl"] == self.url:
+            self._sent += [{**json.loads(entry["MessageBody"]), "delay_s": 0} for entry in params["Entries"]]
 
     def _note(self, params: dict[str, Any], **more: Any) -> None:
         if params["QueueUrl"] == self.url:

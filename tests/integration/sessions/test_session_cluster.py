@@ -119,12 +119,33 @@ def test_only_the_object_that_is_meant_is_deleted(api, cluster):
     assert api.requests[0]["body"]["preconditions"] == {"uid": "u1"}
 
 
-def test_a_list_is_read_to_its_end(api, cluster):
+def test_a_list_comes_in_pages_of_five_hundred(api, cluster):
     api.answers = [(200, {"items": [{"a": 1}], "metadata": {"continue": "more"}}), (200, {"items": [{"a": 2}], "metadata": {}})]
 
-    assert cluster.labelled("Pod", {"stream.space/user": "john"}) == [{"a": 1}, {"a": 2}]
-    assert api.requests[0]["query"]["labelSelector"] == "stream.space/user=john"
+    first = cluster.page("Pod", "stream.space/session")
+    second = cluster.page("Pod", "stream.space/session", first.following)
+
+    assert (first.items, second.items, second.following) == ([{"a": 1}], [{"a": 2}], "")
+    assert api.requests[0]["query"] == {"labelSelector": "stream.space/session", "limit": "500"}
     assert api.requests[1]["query"]["continue"] == "more"
+
+
+def test_a_list_whose_place_was_forgotten_goes_on_at_the_next_name(api, cluster):
+    expired = {"reason": "Expired", "message": "too old", "metadata": {"continue": "newer"}}
+    api.answers = [(410, expired), (200, {"items": [{"a": 2}], "metadata": {}})]
+
+    assert cluster.page("Pod", "stream.space/session", "old").items == [{"a": 2}]
+    assert [request["query"]["continue"] for request in api.requests] == ["old", "newer"]
+
+
+def test_nodes_and_the_pods_of_all_namespaces_are_listed_too(api, cluster):
+    api.answers = [(200, {"items": []}), (200, {"items": []})]
+
+    cluster.everywhere("Node")
+    cluster.everywhere("Pod", fields="status.phase!=Failed")
+
+    assert [request["path"] for request in api.requests] == ["/api/v1/nodes", "/api/v1/pods"]
+    assert api.requests[1]["query"]["fieldSelector"] == "status.phase!=Failed"
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])

@@ -265,9 +265,9 @@ def test_activity_survives_a_change_of_state_that_was_read_before_it(platform, j
 # ── Quotas ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_of_twenty_racing_requests_exactly_as_many_win_as_there_are_places(platform):
+def test_of_fifty_racing_requests_exactly_as_many_win_as_there_are_places_and_the_others_learn_why(platform):
     platform.template()
-    platform.user("john", max_sessions=3)
+    platform.user("john", max_sessions=5)
     outcomes: list[Any] = []
 
     def create() -> None:
@@ -276,18 +276,19 @@ def test_of_twenty_racing_requests_exactly_as_many_win_as_there_are_places(platf
         except StreamSpaceError as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=create) for _ in range(20)]
+    threads = [threading.Thread(target=create) for _ in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     refused = [one for one in outcomes if isinstance(one, Exception)]
-    assert len(outcomes) == 20
+    assert len(outcomes) == 50
     assert {type(one) for one in refused} == {QuotaExceeded}
-    assert len(refused) == 17
-    assert len(sessions.list_sessions(by=platform.admin).sessions) == 3
-    assert usage("john") == (3, 3 * 2 * 1024**3)
+    assert len(refused) == 45
+    assert {(one.details["quota"], one.details["used"], one.details["allowed"]) for one in refused} == {("sessions", 5, 5)}
+    assert len(sessions.list_sessions(by=platform.admin).sessions) == 5
+    assert usage("john") == (5, 5 * 2 * 1024**3)
 
 
 def test_a_full_quota_says_what_is_used_and_allowed(platform):

@@ -567,6 +567,21 @@ def test_sessions_hibernate_wake_and_go(streamspace, platform):
     assert [each.body for each in platform.received] == [{"state": "hibernated"}, {"state": "running"}, None]
 
 
+def test_a_sessions_status_says_when_it_ends_and_extending_puts_that_off(streamspace, platform):
+    end = {"message": "It hibernates at noon", "warnedAt": "2026-01-02T11:55:00Z"}
+    status = {"id": "john-vscode", "state": "running", "ready": True, "reason": "Ready", "end": end}
+    platform.answers("GET /sessions/john-vscode/status", status)
+    platform.answers("POST /sessions/john-vscode/extend", status)
+
+    shown = streamspace("sessions", "status", "john-vscode")
+    extended = streamspace("sessions", "extend", "john-vscode", "--for", "2h", "--json")
+    streamspace("sessions", "extend", "john-vscode")
+
+    assert "It hibernates at noon" in shown.stdout
+    assert json.loads(extended.stdout) == status
+    assert [each.body for each in platform.received] == [None, {"duration": "2h"}, {}]
+
+
 def test_users_are_added_and_removed(streamspace, platform):
     platform.answers("POST /users", {"username": "jane"}, status=201)
     platform.answers("DELETE /users/jane")

@@ -179,14 +179,17 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("version", ["1.34", "1.35", "1.36", "1.37"])
+@pytest.mark.parametrize("version", ["1.30", "1.31", "1.32", "1.33", "1.34", "1.37"])
 @pytest.mark.parametrize("case", CASES)
 def test_kubernetes_takes_every_object(case, version):
     session, launch = CASES[case]
 
-    made = [make(session, launch, PLACE) for make in (objects.pod, objects.home_claim, objects.service, objects.ingress)]
+    pod = objects.pod(session, launch, PLACE)
+    living = {**pod, "metadata": {**pod["metadata"], "uid": "6d7c1b0e-0000-4000-8000-000000000000"}}
+    made = [pod, objects.home_claim(session, launch, PLACE)]
+    made += [make(session, launch, PLACE, living) for make in (objects.service, objects.ingress)]
 
-    for one in (*made, objects.namespace("streamspace")):
+    for one in (*made, objects.namespace("streamspace"), objects.isolation(replace(PLACE, ingress_cidrs=("10.0.0.0/16",)))):
         if one is not None:
             kubernetes_validate.validate(one, version, strict=True)
 
@@ -248,3 +251,43 @@ def test_a_sessions_own_labels_never_pass_for_the_platforms():
     pod = objects.pod(SESSION, replace(LAUNCH, labels={"stream.space/session": "another"}), PLACE)
 
     assert pod["metadata"]["labels"]["stream.space/session"] == "john-firefox"
+
+
+def test_kubernetes_removes_service_and_ingress_with_their_pod():
+    pod = {"kind": "Pod", "metadata": {"name": "ss-john-firefox", "uid": "u1"}}
+
+    for made in (objects.service(SESSION, LAUNCH, PLACE, pod), objects.ingress(SESSION, LAUNCH, PLACE, pod)):
+        assert made["metadata"]["ownerReferences"] == [{"apiVersion": "v1", "kind": "Pod", "name": "ss-john-firefox", "uid": "u1"}]
+    assert "ownerReferences" not in objects.home_claim(SESSION, LAUNCH, PLACE)["metadata"], "a home outlives every session"
+
+
+def test_no_session_reaches_another_one_or_what_the_node_keeps_for_itself():
+    policy = objects.isolation(replace(PLACE, ingress_cidrs=("10.0.0.0/16",)))["spec"]
+
+    assert policy["podSelector"] == {"matchExpressions": [{"key": "stream.space/session", "operator": "Exists"}]}
+    (entrance,) = policy["ingress"]
+    assert entrance == {
+        "from": [
+            {
+                "namespaceSelector": {
+                    "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["streamspace"]}]
+                }
+            },
+            {"ipBlock": {"cidr": "10.0.0.0/16"}},
+        ]
+    }
+    assert {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}} in policy["egress"][1]["to"]
+
+
+def test_a_pod_is_what_pod_security_calls_restricted_unless_its_template_says_that_it_needs_more():
+    """Source: Kubernetes, "Pod Security Standards", Restricted."""
+    spec = objects.pod(SESSION, LAUNCH, PLACE)["spec"]
+    (container,) = spec["containers"]
+
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] != 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not any(spec.get(name) for name in ("hostNetwork", "hostPID", "hostIPC"))
+    assert {kind for volume in spec["volumes"] for kind in volume if kind != "name"} <= {"persistentVolumeClaim", "emptyDir"}
