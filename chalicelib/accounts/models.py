@@ -5,6 +5,8 @@
     a token, to look it up   TOKEN#{id}       TOKEN
     a user's token, to list  USER#{username}  TOKEN#{id}
     a ticket (visits.py)     TICKET#{id}      TICKET
+    wrong passwords          GUESSES#{username}  {bucket}   (guessing.py)
+    known devices            KNOWN#{username}    {hash}     (guessing.py) and addresses
     a plugin's latest token  PLUGIN#{slug}    TOKEN
     what callers may ask     PLATFORM         RATES         (counts.py)
     a caller's requests      CALLS#{kind}#{name}  {day}     (counts.py) a count for each group and minute, and a plugin's of the day
@@ -19,7 +21,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.accounts.user import OF_TIER, User, effective_quotas
@@ -72,6 +74,9 @@ class UserRow(EventSourced, Row):
     tier = UnicodeAttribute()
     role = UnicodeAttribute()
     password_hash = UnicodeAttribute(null=True)
+    must_change_password = BooleanAttribute(null=True)
+    # Is being removed: cannot sign in any more.
+    is_suspended = BooleanAttribute(null=True)
     # Only what differs from the tier's, so that a change of tier moves the rest.
     own_quotas = JSONAttribute(default=dict)
     created_at = UnicodeAttribute()
@@ -170,6 +175,11 @@ class PluginTokenRow(Row):
 
 def user_key(username: str) -> str:
     return f"USER#{username}"
+
+
+def user_row_key(username: str) -> UserRow:
+    """For an update of the user's item."""
+    return UserRow(user_key(username), _USER)
 
 
 def token_row(token_id: str, **attributes: Any) -> TokenRow:

@@ -17,6 +17,7 @@ _LOGIN = {
     "properties": {
         "username": {"type": "string", "minLength": 1, "maxLength": 256},
         "password": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "new_password": {"type": "string", "minLength": 8, "maxLength": 256, "description": "Takes the password's place"},
     },
 }
 _NEW_TOKEN = {
@@ -36,12 +37,15 @@ _NEW_TOKEN = {
 }
 
 
-@routes.post("/auth/login", public=True, body=_LOGIN, aws_calls=2)
+# What is known of who tries, the rates, user, transaction, what is known now; with a new password also user, tokens and a transaction.
+@routes.post("/auth/login", public=True, body=_LOGIN, aws_calls=8)
 def login(request: Request) -> Reply:
-    """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password. 429 RATE_LIMITED: tries
-    are counted under the name that they give, whether or not anybody has it."""
-    signed_in = signing_in.with_password(request, request.body["username"], request.body["password"])
-    return Reply(views.signed_in(signed_in), headers={"Set-Cookie": signing_in.cookies(request, signed_in)})
+    """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password. 403
+    PASSWORD_CHANGE_REQUIRED where the password is right and an administrator wants another one: ``new_password``. 429 SIGN_IN_LOCKED after
+    too many wrong ones, and RATE_LIMITED: tries are counted under the name that they give, whether or not anybody has it."""
+    given = request.body
+    entered = signing_in.with_password(request, given["username"], given["password"], given.get("new_password"))
+    return Reply(views.signed_in(entered.signed_in), headers={"Set-Cookie": entered.cookies})
 
 
 # Token, user, transaction, the visits that it made; for each 49 of these one more.

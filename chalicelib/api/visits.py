@@ -57,8 +57,8 @@ def enter(request: Request, id: str) -> Reply:
     return _go_on(request, id, caller)
 
 
-# The tries are counted with two calls, and the sign-in takes two.
-@routes.post("/sessions/{id}/enter", public=True, query=_RETURN, takes=(_FORM,), body_limit=8 * 1024, aws_calls=7)
+# A login, then the token that it made, the session and the ticket.
+@routes.post("/sessions/{id}/enter", public=True, query=_RETURN, takes=(_FORM,), body_limit=8 * 1024, aws_calls=11)
 def sign_in_and_enter(request: Request, id: str) -> Reply:
     """The form of that page."""
     if (request.header("sec-fetch-site") or "same-origin") not in ("same-origin", "none"):
@@ -69,11 +69,11 @@ def sign_in_and_enter(request: Request, id: str) -> Reply:
     given = {name: values[-1] for name, values in parse_qs(request.limited_body.decode("utf-8", "replace")).items()}
     username, password = given.get("username", "")[:256], given.get("password", "")[:1024]
     try:
-        signed_in = signing_in.with_password(request, username, password)
+        entered = signing_in.with_password(request, username, password, given.get("new_password"))
     except StreamSpaceError as error:
         return _sign_in_page(request, id, error=error)
-    answer = _go_on(request, id, accounts.caller_of(signed_in.token))
-    cookies = [*signing_in.cookies(request, signed_in), *_listed(answer.headers.get("Set-Cookie"))]
+    answer = _go_on(request, id, accounts.caller_of(entered.signed_in.token))
+    cookies = [*entered.cookies, *_listed(answer.headers.get("Set-Cookie"))]
     return Reply(status=answer.status, text=answer.text, headers={**answer.headers, "Set-Cookie": cookies})
 
 
@@ -155,13 +155,17 @@ def _with_ticket(url: str, made: str) -> str:
 def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = None) -> Reply:
     rd = urlencode({"rd": request.query["rd"] or ""})
     told = f'<p role="alert">{escape(error.message)}</p>' if error else ""
+    new_password = (
+        '<label>New password <input name="new_password" type="password" autocomplete="new-password" required minlength="8"></label>'
+        if isinstance(error, accounts.PasswordChangeRequired)
+        else ""
+    )
     body = (
         f"<p>To open the session <strong>{escape(id)}</strong>.</p>{told}"
         f'<form method="post" action="enter?{escape(rd)}">'
         '<label>Username <input name="username" autocomplete="username" required autofocus></label>'
         '<label>Password <input name="password" type="password" autocomplete="current-password" required></label>'
-        "<button>Sign in</button></form>"
-        f"{signing_in.other_ways(request, after=f'{request.path}?{rd}')}"
+        f"{new_password}<button>Sign in</button></form>"
     )
     return browsers.page(
         "Sign in",

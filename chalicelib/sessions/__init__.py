@@ -16,6 +16,7 @@ from chalicelib.sessions import visiting
 from chalicelib.sessions.ending import KEEP_RUNNING, end_due
 from chalicelib.sessions.errors import SessionNotFound, SessionNotRunning
 from chalicelib.sessions.explaining import status_object
+from chalicelib.sessions.leaving import go_on_removing, remove_user
 from chalicelib.sessions.service import (
     DEEPEST_OFFSET,
     DEFAULT_LIMIT,
@@ -27,7 +28,6 @@ from chalicelib.sessions.service import (
     get_session,
     list_sessions,
     record_activity,
-    remove_user,
     sessions_of,
     update_session,
 )
@@ -67,6 +67,7 @@ __all__ = [
     "extend_session",
     "get_session",
     "get_template",
+    "go_on_removing",
     "list_sessions",
     "list_templates",
     "read_yaml",
