@@ -38,6 +38,7 @@ RESOURCES = {
     "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),
+    "visits": ("sessions",),
     "webhooks": ("admin",),
 }
 

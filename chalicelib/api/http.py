@@ -193,8 +193,13 @@ class Request:
         return dict(self._event.get("multiValueQueryStringParameters") or {})
 
     @property
+    def gateway(self) -> Mapping[str, Any]:
+        """What API Gateway says of the request: ``domainName``, ``stage``, ``identity``."""
+        return self._event.get("requestContext") or {}
+
+    @property
     def source_ip(self) -> str:
-        return str((self._event.get("requestContext") or {}).get("identity", {}).get("sourceIp", ""))
+        return str(self.gateway.get("identity", {}).get("sourceIp", ""))
 
 
 class Routes:

@@ -134,11 +134,14 @@ def user_sessions(request: Request, username: str) -> Reply:
     aws_calls=13,
 )
 def delete_user(request: Request, username: str) -> Reply:
-    """deleteUser(). 404 USER_NOT_FOUND; 422 VALIDATION_ERROR for a home without its sessions."""
-    sessions.remove_user(
+    """deleteUser(). 202 where there is more to delete than fits into a request: it goes on by itself. 404 USER_NOT_FOUND; 422
+    VALIDATION_ERROR for a home without its sessions."""
+    is_done = sessions.remove_user(
         username,
         delete_sessions=request.query["deleteSessions"],
         delete_storage=request.query["deleteStorage"],
         by=request.caller,
     )
+    if not is_done:
+        return Reply({"username": username, "status": "deleting"}, status=202, message="The user is being deleted, which goes on by itself")
     return Reply(message="User deleted")

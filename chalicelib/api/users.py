@@ -46,6 +46,7 @@ _NEW_USER = {
         "quotas": _quotas({"text": "string", "number": "integer"}),
         "role": _ROLE | {"default": "user"},
         "password": _PASSWORD,
+        "mustChangePassword": {"type": "boolean", "default": False},
     },
 }
 _CHANGES = {
@@ -61,6 +62,7 @@ _CHANGES = {
         "role": _ROLE,
         "password": _PASSWORD,
         "currentPassword": {"type": "string", "maxLength": 1024},
+        "mustChangePassword": {"type": "boolean"},
     },
 }
 
@@ -97,6 +99,7 @@ def create_user(request: Request) -> Reply:
         quotas=_domain_quotas(given.get("quotas")),
         password=given.get("password"),
         role=given.get("role", "user"),
+        must_change_password=given.get("mustChangePassword", False),
         by=request.caller,
     )
     return Reply(user_object(user), status=201)
@@ -124,6 +127,7 @@ def update_user(request: Request, username: str) -> Reply:
         role=given.get("role"),
         password=given.get("password"),
         current_password=given.get("currentPassword"),
+        must_change_password=given.get("mustChangePassword"),
         by=request.caller,
     )
     return Reply(user_object(user))
