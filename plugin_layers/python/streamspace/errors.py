@@ -265,6 +265,10 @@ class LicenseExpiredError(StreamSpaceError):
     code = "LICENSE_EXPIRED"
 
 
+class LicenseServiceUnavailableError(StreamSpaceError):
+    code = "LICENSE_SERVICE_UNAVAILABLE"
+
+
 class MarketplaceUnavailableError(StreamSpaceError):
     code = "MARKETPLACE_UNAVAILABLE"
 
