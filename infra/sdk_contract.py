@@ -8,16 +8,14 @@ The in-memory platforms of both SDKs (``streamspace/testing``) validate by this 
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from chalicelib import accounts, sessions
 from chalicelib.accounts import permissions, user
 from chalicelib.api.application import Application
+from chalicelib.api.description import error_classes
 from chalicelib.api.routing import BASE_PATH
-from chalicelib.core.errors import StreamSpaceError
 from chalicelib.messaging import templates
 from chalicelib.plugins import declarations
 from chalicelib.runtime import attempts, storage, table_keys, tables
@@ -94,22 +92,6 @@ def _route(route: Any) -> dict[str, Any]:
 def _options(schema: Any) -> Any:
     """Of "a document, or else options" the options: the SDKs send no documents."""
     return {**schema["else"], "type": "object"} if schema is not None and "if" in schema else schema
-
-
-def error_classes() -> list[type[StreamSpaceError]]:
-    """Every error that the platform can answer with: the whole tree below StreamSpaceError."""
-    import chalicelib
-
-    for package in iter_modules(chalicelib.__path__, "chalicelib."):
-        for module in iter_modules([str(_ROOT / package.name.replace(".", "/"))], f"{package.name}."):
-            if module.name.endswith(".errors"):
-                import_module(module.name)
-    found, waiting = [], [StreamSpaceError]
-    while waiting:
-        one = waiting.pop()
-        found.append(one)
-        waiting += one.__subclasses__()
-    return [one for one in found if one.__module__.startswith("chalicelib.")]
 
 
 def _errors() -> dict[str, tuple[int, str]]:

@@ -75,6 +75,7 @@ class Stack:
         aws_url, cluster_url = f"http://{HOST}:{chosen['emulator']}", f"http://{HOST}:{chosen['cluster']}"
         api_url = f"http://{HOST}:{self._port}"
         key = private_files.kept(layout.keys / "marketplace", marketplace.new_key)
+        private_files.kept(layout.keys / "publisher", marketplace.new_key)
         license_key = private_files.kept(layout.keys / "licenses", marketplace.new_key)
         password = private_files.kept(layout.keys / "administrator", private_files.password).decode()
         platform = deployment.Deployment(self._processes, aws_url, self._parameters(api_url, cluster_url, key, license_key))
@@ -182,7 +183,7 @@ class Stack:
     def _publish(self) -> None:
         layout = self._layout
         command: list[str | Path] = [sys.executable, "-m", "local.marketplace"]
-        command += [EXAMPLES, layout.marketplace, layout.keys / "marketplace"]
+        command += [EXAMPLES, layout.marketplace, layout.keys / "marketplace", layout.keys / "publisher"]
         said = self._processes.run("marketplace", command, deployment.tool_environment())
         for line in said.splitlines():
             self._progress.say(f"      {line}")

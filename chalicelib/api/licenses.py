@@ -16,7 +16,7 @@ _KEY = {
 }
 
 
-@routes.post("/admin/plugins/{slug}/license/activate", permission="plugins.license", body=_KEY, aws_calls=20)
+@routes.post("/admin/plugins/{slug}/license/activate", permission="plugins.license", body=_KEY, returns="LicenseActivation", aws_calls=20)
 def activate(request: Request, slug: str) -> Reply:
     """REST §14. The plugin is not switched on by it. 403 LICENSE_INVALID, whose ``reason`` says why, LICENSE_EXPIRED; 404
     PLUGIN_NOT_FOUND; 409 OPERATION_IN_PROGRESS; 422 VALIDATION_ERROR; 503 LICENSE_SERVICE_UNAVAILABLE."""
@@ -24,7 +24,7 @@ def activate(request: Request, slug: str) -> Reply:
     return Reply(views.activation(plugin), message="License activated successfully")
 
 
-@routes.post("/admin/plugins/{slug}/license/deactivate", permission="plugins.license", aws_calls=36)
+@routes.post("/admin/plugins/{slug}/license/deactivate", permission="plugins.license", returns="LicenseDeactivation", aws_calls=36)
 def deactivate(request: Request, slug: str) -> Reply:
     """REST §14. Gives the seat back; a plugin that needs the licence is switched off first. 403 LICENSE_INVALID where there is none,
     PLUGIN_IS_CORE; 404 PLUGIN_NOT_FOUND; 409 OPERATION_IN_PROGRESS; 422 HAS_DEPENDENTS."""
@@ -32,7 +32,7 @@ def deactivate(request: Request, slug: str) -> Reply:
     return Reply(views.deactivation(plugin), message="License deactivated successfully")
 
 
-@routes.get("/admin/plugins/{slug}/license/verify", permission="plugins.license", aws_calls=9)
+@routes.get("/admin/plugins/{slug}/license/verify", permission="plugins.license", returns="VerifiedLicense", aws_calls=9)
 def verify(request: Request, slug: str) -> Reply:
     """REST §14. Asks the licence service; where that is away, the signed licence decides, and ``is_confirmed`` is false. 403
     LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND."""
@@ -40,7 +40,7 @@ def verify(request: Request, slug: str) -> Reply:
     return Reply({**views.details(found.plugin), "is_confirmed": found.is_confirmed})
 
 
-@routes.post("/admin/plugins/{slug}/license/renew", permission="plugins.license", aws_calls=10)
+@routes.post("/admin/plugins/{slug}/license/renew", permission="plugins.license", returns="License", aws_calls=10)
 def renew(request: Request, slug: str) -> Reply:
     """Fetch the licence anew now, as the check does once a day. 403 LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 409
     OPERATION_IN_PROGRESS; 503 LICENSE_SERVICE_UNAVAILABLE."""

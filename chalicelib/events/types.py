@@ -16,6 +16,7 @@ PLUGIN_EVENTS = (
     "plugin.updated",
     "plugin.settings_changed",
     "plugin.limits_changed",
+    "plugin.update_policy_changed",
     "plugin.failed",
     "plugin.loop_stopped",
     "plugin.license_activated",

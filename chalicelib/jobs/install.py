@@ -19,22 +19,41 @@ from chalicelib.licensing import SealedKey
 from chalicelib.plugins import InstalledPlugin, Package
 from chalicelib.runtime.provisioning import Code
 
+# A dependency that a job installs: its slug, its version, and who signed it.
+Needed = dict[str, Any]
+
+
+def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
+    """Raises PluginDenied where the administrators' lists allow one of them not. One GetItem."""
+    wanted = list(releases)
+    listings = marketplace.listings_of([one.slug for one in wanted])
+    lists = plugins.policies.lists()
+    for one in wanted:
+        lists.refuse(one.slug, one.publisher, listings[one.slug].author.get("name"))
+
+
+def needs(releases: Iterable[marketplace.Release]) -> list[Needed]:
+    """These releases, as a plan keeps them."""
+    return [{"slug": one.slug, "version": one.version, "publisher": one.publisher} for one in releases]
+
 
 def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> dict[str, Any]:
     """What the job will do, decided before it starts: which release of which plugin, dependencies first.
 
-    Raises: PluginNotFound, DependencyConflict, MarketplaceUnavailable.
+    Raises: PluginNotFound, PluginDenied (also for what it needs), DependencyConflict, MarketplaceUnavailable.
     """
     installed = plugins.all_installed()
     plugins.refuse_installed(slug, installed)
     _, release = marketplace.find_release(slug, version)
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
-    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    refuse_denied(plan.releases)
+    needed = needs(one for one in plan.releases if one.slug != slug)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "source": "marketplace",
         "slug": slug,
         "version": release.version,
+        "publisher": release.publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
@@ -60,23 +79,26 @@ def plan_from_backup(key: str, slug: str) -> dict[str, Any]:
     package = plugins.read_package(backups.package_of(key))
     if package.manifest.slug != slug:
         raise plugins.PackageInvalid({"backup_path": [f"It is a backup of '{package.manifest.slug}', not of '{slug}'"]})
-    return {**_plan_of_package(package, activate=True), "source": "backup", "backup_key": key}
+    return {**_plan_of_package(package, activate=True, publisher=backups.publisher_in(key)), "source": "backup", "backup_key": key}
 
 
-def _plan_of_package(package: Package, *, activate: bool) -> dict[str, Any]:
+def _plan_of_package(package: Package, *, activate: bool, publisher: str | None = None) -> dict[str, Any]:
     installed = plugins.all_installed()
     slug = package.manifest.slug
     plugins.require_system(package.manifest)
     plugins.refuse_installed(slug, installed)
+    plugins.policies.lists().refuse(slug, publisher, package.manifest.author.get("name"))
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
-    needed: list[dict[str, str]] = []
+    needed: list[Needed] = []
     if wanted:
-        plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
-        needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
+        releases = plugins.resolve(wanted, marketplace.catalogue(), installed).releases
+        refuse_denied(releases)
+        needed = needs(releases)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "slug": slug,
         "version": package.manifest.version,
+        "publisher": publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
@@ -104,11 +126,23 @@ def fetch_package(job: Job) -> dict[str, Any]:
     elif job.request["source"] == "backup":
         archive = backups.package_of(job.request["backup_key"])
     else:
-        _, release = marketplace.find_release(job.slug, job.request["version"])
+        release = _planned_release(job)
         archive = marketplace.download(release)
     _must_be(job, plugins.read_package(archive))
     artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
     return {"size_bytes": len(archive)}
+
+
+def _planned_release(job: Job) -> marketplace.Release:
+    """Raises SignatureInvalid where the marketplace names another publisher by now: nobody agreed to that one."""
+    _, release = marketplace.find_release(job.slug, job.request["version"])
+    if release.publisher != job.request.get("publisher"):
+        raise marketplace.SignatureInvalid(
+            f"{job.slug} {release.version} is signed by another publisher than when this was asked for; ask again to take it from that one",
+            slug=job.slug,
+            publisher=release.publisher,
+        )
+    return release
 
 
 def _must_be(job: Job, package: Package) -> None:
@@ -225,7 +259,7 @@ def register(job: Job) -> dict[str, Any]:
         # This step was here before, and its worker died after the transaction.
         return {}
     package = _package(job)
-    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
+    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now(), job.request.get("publisher"))
     with unit_of_work(job.actor) as work:
         row = plugins.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})
@@ -345,10 +379,10 @@ def _left_something(slug: str) -> bool:
     return has_settings or runtime.holdings.are_kept(slug)
 
 
-def _part(job: Job, needed: dict[str, str]) -> Job:
+def _part(job: Job, needed: Needed) -> Job:
     """The job as its steps see it while they work on a dependency."""
-    request: dict[str, Any] = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
-    request |= {"keeps": job.request.get("keeps", []), "is_needed_now": job.request["activate"]}
+    request: dict[str, Any] = {"source": "marketplace", "version": needed["version"], "publisher": needed.get("publisher")}
+    request |= {"activate": True, "dependencies": [], "keeps": job.request.get("keeps", []), "is_needed_now": job.request["activate"]}
     return Job(job.id, job.kind, needed["slug"], job.actor, request, started_at=job.started_at)
 
 

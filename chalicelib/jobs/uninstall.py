@@ -45,6 +45,7 @@ def remove_data(job: Job) -> dict[str, Any]:
     runtime.holdings.forget(job.slug, keep_data=keep_data)
     if not keep_data:
         plugins.forget_settings(job.slug)
+        plugins.policies.forget(job.slug)
     for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):
         artifacts.delete_all(prefix)
     return {"data_removed": not keep_data}

@@ -80,13 +80,17 @@ def attach(slug: str, key: SealedKey, actor: Actor) -> InstalledPlugin:
 @retried
 def _keep(slug: str, license: License, actor: Actor) -> InstalledPlugin:
     before = registry.get(slug)
+    old = before.license
+    is_another = old is None or old.key.fingerprint != license.key.fingerprint
     plugin = replace(before, license=license)
     with unit_of_work(actor) as work:
         row = registry.save(work, plugin)
         licensing.returns.settle_with(work, slug, license.key)
-        if before.license is not None and before.license.key.fingerprint != license.key.fingerprint:
-            licensing.returns.order_with(work, slug, before.license.key)
-        work.emit("plugin.license_activated", row, {"plugin": plugin.summary(), **_told_of(license)})
+        if old is not None and is_another:
+            licensing.returns.order_with(work, slug, old.key)
+        # The same once more, such as by a step that runs twice, is no news.
+        if old is None or is_another or _is_news(old, license):
+            work.emit("plugin.license_activated", row, {"plugin": plugin.summary(), **_told_of(license)})
     return plugin
 
 
@@ -191,22 +195,26 @@ def _asked(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
 
 @retried
 def _record(slug: str, asked: License, change: Callable[[License], License], actor: Actor) -> InstalledPlugin:
-    """An event only where the holder has something else now: other terms, or a licence again that was refused."""
+    """An event only where the holder has something else now."""
     plugin = registry.get(slug)
     before = plugin.license
     if before is None or before.key.fingerprint != asked.key.fingerprint:
         # Another one was activated meanwhile: this answer is not about it.
         return plugin
     after = change(before)
-    is_news = after.terms.grants_other_than(before.terms) or (before.refused is not None and after.refused is None)
     changed = replace(plugin, license=after)
-    if not is_news:
+    if not _is_news(before, after):
         registry.note_license(plugin, after)
         return changed
     with unit_of_work(actor) as work:
         row = registry.save(work, changed)
         work.emit("plugin.license_renewed", row, {"plugin": plugin.summary(), **_told_of(after)})
     return changed
+
+
+def _is_news(before: License, after: License) -> bool:
+    """Whether the holder has something else now: other terms, or a licence again that was refused."""
+    return after.terms.grants_other_than(before.terms) or (before.refused is not None and after.refused is None)
 
 
 def _told_of(license: License) -> dict[str, Any]:

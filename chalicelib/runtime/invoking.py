@@ -39,10 +39,13 @@ def call_for_a_request(slug: str, payload: dict[str, Any], *, by: Caller | None)
     return call(slug, {**payload, **told})
 
 
-def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """The function's answer, ``{"ok": …}``. Raises PluginCrashed for a function that dies, times out or breaks the protocol."""
+def call(slug: str, payload: dict[str, Any], *, patience_s: int | None = None) -> dict[str, Any]:
+    """The function's answer, ``{"ok": …}``. Raises PluginCrashed for a function that dies, times out or breaks the protocol.
+
+    ``patience_s``: what runs longer goes on, and nobody waits for it; None for as long as a request has.
+    """
     try:
-        answer = aws.client("lambda").invoke(FunctionName=names.function(slug), Payload=json.dumps(payload).encode())
+        answer = aws.client("lambda", patience_s).invoke(FunctionName=names.function(slug), Payload=json.dumps(payload).encode())
         text = answer["Payload"].read()
     except (HTTPClientError, ReadTimeoutError) as error:
         raise _crash_of(slug, payload, "it gave no answer in the time that a request has") from error

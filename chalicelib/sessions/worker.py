@@ -389,6 +389,7 @@ def place_of_settings() -> Place:
         config.setting("INGRESS_CLASS", ""),
         config.setting("STORAGE_CLASS", ""),
         tuple(cidr.strip() for cidr in config.setting("INGRESS_CIDRS", "").split(",") if cidr.strip()),
+        config.setting("API_URL", ""),
     )
 
 

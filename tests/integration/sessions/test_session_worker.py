@@ -418,19 +418,6 @@ def test_a_wish_that_comes_late_does_not_touch_the_home_of_a_namesake(platform, 
     assert models.unwanted_home_of("john") is None
 
 
-def test_a_removal_that_is_given_up_keeps_the_home(platform, john, aws):
-    from chalicelib.core.errors import ConcurrentChange
-
-    platform.ready_session()
-    models.usage_row("john").update([models.UsageRow.sessions.add(1)])  # a session that no list shows yet
-
-    with pytest.raises(ConcurrentChange):
-        sessions.remove_user("john", delete_storage=True, by=platform.admin)
-
-    assert models.unwanted_home_of("john") is None
-    assert models.usage_of("john").closed_for is None
-
-
 def test_a_deleted_session_is_not_found_while_its_objects_linger(platform, john):
     session = platform.ready_session()
     platform.cluster.lingering = {"Pod"}

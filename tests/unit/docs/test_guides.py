@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.sdk_contract import error_classes
+from chalicelib.api.description import error_classes
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
