@@ -188,8 +188,10 @@ def _request_body(route: Route) -> dict[str, Any]:
 
 
 def _successes(route: Route) -> dict[str, Any]:
-    if "Whatever" in route.returns.values():
-        return {"default": {"description": "Whatever the plugin answers", "content": {"*/*": {"schema": {}}}}}
+    for name in ("Whatever", "Page"):
+        if name in route.returns.values():
+            kind, schema = RAW[name]
+            return {"default": {"description": name, "content": {kind: {"schema": schema}}}}
     return {str(status): _success(route, status, name) for status, name in (route.returns or {200: "Anything"}).items()}
 
 

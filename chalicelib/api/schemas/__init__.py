@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.api.schemas import licenses, marketplace, people, plugins, running, webhooks
+from chalicelib.api.schemas import licenses, marketplace, people, plugins, policies, running, webhooks
 from chalicelib.api.schemas.shapes import ANYTHING, COUNT, MOMENT, NOTHING, OBJECT, TEXT, Schema, nullable, record, ref
 
 _META: dict[str, Schema] = {"timestamp": MOMENT}
@@ -51,11 +51,14 @@ RAW: Mapping[str, tuple[str, Schema]] = {
     "OpenApiDocument": ("application/json", OBJECT),
     "Unchanged": ("", ANYTHING),
     "Whatever": ("*/*", ANYTHING),
+    "Page": ("text/html", TEXT | {"description": "For browsers"}),
+    "Empty": ("text/plain", TEXT),
 }
 
 SCHEMAS: dict[str, Schema] = {
     **ENVELOPE,
     **plugins.SCHEMAS,
+    **policies.SCHEMAS,
     **licenses.SCHEMAS,
     **marketplace.SCHEMAS,
     **people.SCHEMAS,

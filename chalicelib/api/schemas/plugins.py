@@ -26,6 +26,10 @@ from chalicelib.api.schemas.shapes import (
 
 _STATUS = one_of("active", "inactive", "error")
 _AUTHOR = record({"name": TEXT}, {"url": TEXT, "email": TEXT})
+_DECIDED = {
+    "paused": FLAG | {"description": "Active, and off until safe mode is left"},
+    "denied": nullable(TEXT) | {"description": "Why administrators' lists would not let it be installed"},
+}
 _FAILURE = {"error": nullable(TEXT), "error_reason": nullable(one_of("failed_to_start", "failed_to_stay_up"))}
 
 _BOTH: dict[str, Schema] = {
@@ -58,6 +62,14 @@ _DIRECT: dict[str, Schema] = {
     "is_optional": FLAG,
 }
 _COMPONENTS = ("permissions", "entities", "widgets", "menu_items", "api_endpoints", "workflows", "scheduled_tasks")
+_APPROVAL: dict[str, Schema] = {
+    "requires_approval": FLAG,
+    "approval_reasons": OBJECT | {"description": "Why it never installs by itself: more_scopes, new_dependencies, other_publisher …"},
+    "new_scopes": many(TEXT),
+    "new_dependencies": many(TEXT),
+    "pinned": FLAG,
+    "skipped": FLAG,
+}
 _UPDATE = record(
     {
         "available": FLAG,
@@ -67,7 +79,7 @@ _UPDATE = record(
         "is_breaking_change": FLAG,
         "changelog_summary": nullable(TEXT),
     },
-    {"new_scopes": many(TEXT), "new_dependencies": many(TEXT)},
+    {**_APPROVAL, "automatic": TEXT},
 )
 _LIMITS = record(
     dict.fromkeys(("memory_mb", "timeout_s", "concurrency", "daily_calls", "storage_bytes", "storage_keys"), COUNT),
@@ -96,7 +108,7 @@ _JOB = {"job_id": TEXT}
 _REPORTED = {"type": "object", "description": "A plugin's failure as it reported it: docs/runtime-protocol.md"}
 
 SCHEMAS: dict[str, Schema] = {
-    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE}),
+    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE, **_DECIDED}),
     "PluginStats": record(dict.fromkeys(("total", "active", "inactive", "error", "updates_available"), COUNT)),
     "PluginDetails": record(
         {
@@ -115,6 +127,8 @@ SCHEMAS: dict[str, Schema] = {
         {
             **_IN_LIST,
             **_FAILURE,
+            **_DECIDED,
+            "publisher": nullable(TEXT) | {"description": "The key of who signed what is installed"},
             "type": TEXT,
             "repository": nullable(TEXT),
             "runtime": TEXT,
@@ -175,13 +189,13 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "release_date": nullable(TEXT),
                         "changelog_summary": nullable(TEXT),
-                        "new_scopes": many(TEXT),
-                        "new_dependencies": many(TEXT),
+                        **_APPROVAL,
                     },
                 )
             ),
             "checked_at": MOMENT,
-        }
+        },
+        {"unlisted": many(TEXT) | {"description": "Installed, and not in the marketplace any more"}},
     ),
     "BulkResults": record(
         {
