@@ -61,6 +61,7 @@ OF_ANY_STATUS: Mapping[str, str] = {"Whatever": "Whatever the plugin answers", "
 SCHEMAS: dict[str, Schema] = {
     **ENVELOPE,
     **plugins.SCHEMAS,
+    **policies.SCHEMAS,
     **licenses.SCHEMAS,
     **marketplace.SCHEMAS,
     **people.SCHEMAS,

@@ -183,7 +183,8 @@ SCHEMAS: dict[str, Schema] = {
                 )
             ),
             "checked_at": MOMENT,
-        }
+        },
+        {"unlisted": many(TEXT) | {"description": "Installed, and not in the marketplace any more"}},
     ),
     "BulkResults": record(
         {
