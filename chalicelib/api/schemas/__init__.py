@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.api.schemas import licenses, marketplace, people, plugins, running, webhooks
+from chalicelib.api.schemas import licenses, marketplace, people, plugins, policies, running, webhooks
 from chalicelib.api.schemas.shapes import ANYTHING, COUNT, MOMENT, NOTHING, OBJECT, TEXT, Schema, nullable, record, ref
 
 _META: dict[str, Schema] = {"timestamp": MOMENT}
@@ -59,6 +59,7 @@ SCHEMAS: dict[str, Schema] = {
     **licenses.SCHEMAS,
     **marketplace.SCHEMAS,
     **people.SCHEMAS,
+    **policies.SCHEMAS,
     **running.SCHEMAS,
     **webhooks.SCHEMAS,
 }
