@@ -57,7 +57,8 @@ _UPDATE = {
 def install(request: Request) -> Reply:
     """REST §7. 200 when done within 20 s, else 202.
 
-    404 PLUGIN_NOT_FOUND; 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID, SIGNATURE_INVALID, DEPENDENCIES_NOT_MET,
+    404 PLUGIN_NOT_FOUND; 403 PLUGIN_DENIED; 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS, SAFE_MODE;
+    422 PACKAGE_INVALID, SIGNATURE_INVALID, DEPENDENCIES_NOT_MET,
     DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED, with the
     cause's code: LICENSE_INVALID, say.
     """
@@ -76,7 +77,8 @@ def install(request: Request) -> Reply:
 def update(request: Request, slug: str) -> Reply:
     """REST §8. Without a version to the newest that fits; with one also to an older. 200 when done within 20 s, else 202.
 
-    404 PLUGIN_NOT_FOUND; 409 PLUGIN_UP_TO_DATE, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET, DEPENDENCY_CONFLICT,
+    404 PLUGIN_NOT_FOUND; 403 PLUGIN_DENIED; 409 PLUGIN_UP_TO_DATE, PLUGIN_PINNED, OPERATION_IN_PROGRESS, SAFE_MODE;
+    422 DEPENDENCIES_NOT_MET, DEPENDENCY_CONFLICT,
     PACKAGE_INVALID, SIGNATURE_INVALID; 503 MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
     """
     job = jobs.start_update(slug, request.body, actor=request.caller.actor)
@@ -100,8 +102,8 @@ def uninstall(request: Request, slug: str) -> Reply:
 
 @routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", returns="Activation", aws_calls=30)
 def activate(request: Request, slug: str) -> Reply:
-    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET,
-    PLUGIN_FAILED_TO_LOAD; 403 LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
+    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS, SAFE_MODE; 422 DEPENDENCIES_NOT_MET,
+    PLUGIN_FAILED_TO_LOAD; 403 PLUGIN_DENIED, LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
     plugin = plugins.activate(slug, by=request.caller)
     return Reply(views.activation(plugin), message="Plugin activated successfully")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, OBJECT, TEXT, Schema, many, nullable, one_of, record
+from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, many, nullable, one_of, record
 
 AUTOMATIC = one_of("none", "security", "all")
+_CHECK = record({"checked_at": MOMENT, "succeeded_at": nullable(MOMENT), "updates_available": nullable(COUNT), "error": nullable(TEXT)})
 _LIST = record({"plugins": many(TEXT), "publishers": many(TEXT)})
 
 APPROVAL: dict[str, Schema] = {
@@ -40,7 +41,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "DefaultUpdatePolicy": record(
         {"automatic": AUTOMATIC, "wait_hours": COUNT},
-        {"last_check": nullable(OBJECT) | {"description": "How the marketplace was asked last; null: never"}},
+        {"last_check": nullable(_CHECK) | {"description": "How the marketplace was asked last; null: never"}},
     ),
     "PluginLists": record(
         {
