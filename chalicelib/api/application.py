@@ -28,6 +28,7 @@ RESOURCES = {
     "plugins": ("admin",),
     "runtime": ("admin", "runtime"),
     "sessions": ("sessions", "users"),
+    "sso": ("auth", "platform"),
     "storage": ("storage",),
     "tables": ("tables",),
     "templates": ("templates",),
