@@ -7,7 +7,8 @@ CliError
 ├── JobFailed           an install, update or uninstall ended without success
 ├── PackageInvalid      a folder cannot be packed, or a zip is no plugin package
 ├── VersionExists       the repository already has this version, with other bytes
-└── RepositoryInvalid   the repository's index or key is not what it should be
+├── RepositoryInvalid   the repository's index or key is not what it should be
+└── FiguresInvalid      figures for a repository's plugins that are none
 """
 
 from typing import Any
@@ -55,3 +56,11 @@ class VersionExists(CliError):
 
 class RepositoryInvalid(CliError):
     code = "REPOSITORY_INVALID"
+
+
+class LicenseUnknown(CliError):
+    code = "LICENSE_UNKNOWN"
+
+
+class FiguresInvalid(CliError):
+    code = "FIGURES_INVALID"

@@ -1,11 +1,13 @@
 """Adding a release to a plugin repository. The format is in docs/repository-format.md.
 
-Files are replaced whole, in this order: the package, the signature, the index. Between the last two renames a reader
-may fetch the old index with the new signature; it does not verify, and reading again a moment later does. A publisher
-that dies right there leaves ``.index.json.next`` behind, which the signature fits: the next one finishes what it began.
+Files come in this order: the package, listings and search index under new names, the signature, the index. Between the
+last two renames a reader may fetch the old index with the new signature; it does not verify, and reading again a moment
+later does. A publisher that dies right there leaves ``.index.json.next`` behind, which the signature fits: the next one
+finishes what it began. What the index before this one named stays, for readers who are still at it; older files go.
 """
 
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -17,19 +19,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.errors import RepositoryInvalid, VersionExists
+from cli.errors import FiguresInvalid, RepositoryInvalid, VersionExists
 from cli.manifests import Manifest, read_manifest
-from cli.signing import KeyPair, generate_key, is_signed, public_key_of, sign
+from cli.signing import KeyPair, generate_key, is_signed, public_key_of, release_statement, sign
 from cli.versions import precedence
 
-__all__ = ["KeyPair", "Release", "generate_key", "public_key_of", "publish"]
+__all__ = ["FIGURES", "KeyPair", "Release", "generate_key", "public_key_of", "publish", "set_figures"]
 
-_FORMAT = 1
+# What a marketplace learns over time, and no manifest says; with what holds until then.
+FIGURES: dict[str, Any] = {"rating": None, "reviews_count": 0, "downloads": 0, "price": None}
+# An older platform's repositories had everything in the index. They are read, and written in the present format.
+_FORMAT_IN_ONE_FILE = 1
 _SHORT_DESCRIPTION_CHARACTERS = 120
 
 _AUTHOR = re.compile(r"([^<(]*?) ?(?:<([^<>]*)>)? ?(?:\(([^()]*)\))?")
 
-Index = dict[str, Any]
+Plugin = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Repository:
+    """What a repository holds: ``files`` are the entries of its index, by shard; ``search`` is the one of the search index."""
+
+    sequence: int
+    plugins: dict[str, Plugin]
+    files: dict[str, dict[str, Any]]
+    search: dict[str, Any]
+
+    def names(self) -> set[str]:
+        return {str(entry["url"]) for entry in (*self.files.values(), self.search) if entry}
 
 
 @dataclass(frozen=True)
@@ -47,11 +65,18 @@ class Release:
     """False if the repository already had this very package: then nothing was changed."""
 
 
-def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Release:
+def publish(
+    package: bytes,
+    repository: Path,
+    private_key: bytes,
+    *,
+    publisher_key: bytes | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Release:
     """Put a package into a repository, which is made if it is not there, and sign the new index.
 
-    Publishers wait for one another, so that neither of two releases is lost. ``private_key`` is what
-    `cli.signing.sign` accepts.
+    Publishers wait for one another, so that neither of two releases is lost. ``private_key`` (the repository's, which signs the
+    index) and ``publisher_key`` (the author's, which signs the release; None leaves it unsigned) are what `cli.signing.sign` accepts.
 
     Raises: PackageInvalid; VersionExists if the version is there with other bytes: a release never changes;
     RepositoryInvalid if the index was signed with another key, since platforms that pin that key would refuse the new
@@ -61,24 +86,60 @@ def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callab
     public_key = public_key_of(private_key)
     repository.mkdir(parents=True, exist_ok=True)
     with _one_publisher_at_a_time(repository):
-        index = _read_index(repository, public_key)
+        before = _read(repository, public_key)
         digest = hashlib.sha256(package).hexdigest()
-        released = _released(index, manifest["name"], manifest["version"])
+        released = _released(before.plugins.get(manifest["name"]), manifest["version"])
         if released is not None:
             if released["sha256"] != digest:
                 raise VersionExists(
                     f"{manifest['name']} {manifest['version']} is already published with other content: raise the version",
                     {"published_sha256": released["sha256"], "sha256": digest},
                 )
-            return _as_release(manifest["name"], released, index["sequence"], is_new=False)
+            return _as_release(manifest["name"], released, before.sequence, is_new=False)
 
         time = now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        release = _release_entry(manifest, package, digest, time)
-        index = _with_release(index, manifest, release, time)
+        release = _release_entry(manifest, package, digest, time) | _signed_by(publisher_key, manifest, digest)
         (repository / "packages").mkdir(exist_ok=True)
         _replace(repository / release["url"], package)
-        _replace_index(repository, index, private_key)
-        return _as_release(manifest["name"], release, index["sequence"], is_new=True)
+        plugin = _with_release(before.plugins.get(manifest["name"]), manifest, release)
+        after = _replace_index(repository, before, [plugin], time, private_key)
+        return _as_release(manifest["name"], release, after.sequence, is_new=True)
+
+
+def set_figures(
+    figures: dict[str, dict[str, Any]],
+    repository: Path,
+    private_key: bytes,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> int:
+    """Put what a marketplace learned about its plugins (slug -> some of FIGURES) into their listings; the new sequence.
+
+    All of them or none. Raises: FiguresInvalid, naming each fault; RepositoryInvalid as `publish` does.
+    """
+    public_key = public_key_of(private_key)
+    with _one_publisher_at_a_time(repository):
+        before = _read(repository, public_key)
+        faults = [fault for slug, given in figures.items() for fault in _faults_of(slug, given, before.plugins)]
+        if faults:
+            raise FiguresInvalid("; ".join(faults[:10]))
+        plugins = [{**before.plugins[slug], **given} for slug, given in figures.items()]
+        return _replace_index(repository, before, plugins, now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), private_key).sequence
+
+
+def _faults_of(slug: str, given: object, plugins: dict[str, Plugin]) -> Iterator[str]:
+    if slug not in plugins:
+        yield f"the repository has no plugin '{slug}'"
+    if not isinstance(given, dict):
+        yield f"{slug}: must be an object with some of {', '.join(FIGURES)}"
+        return
+    for name, value in given.items():
+        if name not in FIGURES:
+            yield f"{slug}.{name}: is no figure; there are {', '.join(FIGURES)}"
+        elif name in ("downloads", "reviews_count") and (type(value) is not int or not 0 <= value < 2**53):
+            yield f"{slug}.{name}: must be a whole number, not below 0"
+        elif name == "rating" and value is not None and (type(value) not in (int, float) or not 0 <= value <= 5):
+            yield f"{slug}.rating: must be from 0 to 5, or null"
 
 
 @contextmanager
@@ -91,7 +152,9 @@ def _one_publisher_at_a_time(repository: Path) -> Iterator[None]:
 # Reading
 
 
-def _read_index(repository: Path, public_key: str) -> Index:
+def _read(repository: Path, public_key: str) -> _Repository:
+    from chalicelib.marketplace.listings import FORMAT
+
     path, signature_path, staged_path = (repository / name for name in ("index.json", "index.json.sig", ".index.json.next"))
     content = path.read_bytes() if path.exists() else None
     signature = signature_path.read_bytes() if signature_path.exists() else b""
@@ -101,26 +164,29 @@ def _read_index(repository: Path, public_key: str) -> Index:
             staged_path.replace(path)
             content = staged
     if content is None:
-        return {"format": _FORMAT, "sequence": 0, "plugins": []}
+        return _Repository(0, {}, {}, {})
     if not is_signed(content, signature, public_key):
         raise RepositoryInvalid(f"{path} was not signed with this key (public key {public_key})")
     index = json.loads(content)
-    if index.get("format") != _FORMAT:
-        raise RepositoryInvalid(f"{path} has format {index.get('format')!r}; this command writes format {_FORMAT}")
-    return dict(index)
+    if index.get("format") == _FORMAT_IN_ONE_FILE:
+        return _Repository(index["sequence"], {plugin["slug"]: plugin for plugin in index["plugins"]}, {}, {})
+    if index.get("format") != FORMAT:
+        raise RepositoryInvalid(f"{path} has format {index.get('format')!r}; this command writes format {FORMAT}")
+    plugins = [plugin for entry in index["listings"].values() for plugin in _listed(repository, entry)]
+    return _Repository(index["sequence"], {plugin["slug"]: plugin for plugin in plugins}, index["listings"], index["search"])
 
 
-def _released(index: Index, slug: str, version: str) -> dict[str, Any] | None:
-    return next(
-        (
-            release
-            for plugin in index["plugins"]
-            if plugin["slug"] == slug
-            for release in plugin["releases"]
-            if release["version"] == version
-        ),
-        None,
-    )
+def _listed(repository: Path, entry: dict[str, Any]) -> list[Plugin]:
+    path = repository / entry["url"]
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise RepositoryInvalid(f"{path} is missing, or is not the file that the signed index names")
+    found: list[Plugin] = json.loads(gzip.decompress(content))["plugins"]
+    return found
+
+
+def _released(plugin: Plugin | None, version: str) -> dict[str, Any] | None:
+    return next((release for release in (plugin or {}).get("releases", []) if release["version"] == version), None)
 
 
 # Making the entries: plain values in, plain values out
@@ -135,10 +201,18 @@ def _release_entry(manifest: Manifest, package: bytes, digest: str, time: str) -
         "size_bytes": len(package),
         "requirements": _requirements(manifest),
         "dependencies": _dependencies(manifest),
+        "libraries": _libraries(manifest),
         "scopes": sorted({scope for scope in manifest.get("permissions") or [] if isinstance(scope, str)}),
         "changelog": _changelog(manifest),
         "is_security_update": manifest.get("is_security_update") is True,
     }
+
+
+def _signed_by(publisher_key: bytes | None, manifest: Manifest, digest: str) -> dict[str, str]:
+    if publisher_key is None:
+        return {}
+    message = release_statement(manifest["name"], manifest["version"], digest)
+    return {"publisher": public_key_of(publisher_key), "publisher_signature": sign(message, publisher_key).decode()}
 
 
 def _changelog(manifest: Manifest) -> str | None:
@@ -187,26 +261,21 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
-def _with_release(index: Index, manifest: Manifest, release: dict[str, Any], time: str) -> Index:
-    slug = manifest["name"]
-    old = next((plugin for plugin in index["plugins"] if plugin["slug"] == slug), None)
+def _libraries(manifest: Manifest) -> list[str]:
+    """The names of the packages that it brings along: a platform says where an update brings more."""
+    dependencies = manifest.get("dependencies")
+    return sorted(map(str, dependencies)) if isinstance(dependencies, dict) else []
+
+
+def _with_release(old: Plugin | None, manifest: Manifest, release: dict[str, Any]) -> Plugin:
     releases = sorted([release, *(old["releases"] if old else [])], key=lambda each: precedence(each["version"]), reverse=True)
     # A fix of an older line must not bring back that line's description.
     describes = old is None or releases[0] is release
-    plugin = {**_market_figures(old), **(_description(manifest) if describes else old or {}), "releases": releases}
-    others = [each for each in index["plugins"] if each["slug"] != slug]
-    return {
-        "format": _FORMAT,
-        "sequence": index["sequence"] + 1,
-        "generated_at": time,
-        "plugins": sorted([*others, plugin], key=lambda each: str(each["slug"])),
-    }
+    return {**_market_figures(old), **(_description(manifest) if describes else old or {}), "releases": releases}
 
 
-def _market_figures(old: dict[str, Any] | None) -> dict[str, Any]:
-    """What a marketplace learns over time, and no manifest says."""
-    unknown: dict[str, Any] = {"rating": None, "reviews_count": 0, "downloads": 0, "price": None}
-    return {name: (old or unknown).get(name, value) for name, value in unknown.items()}
+def _market_figures(old: Plugin | None) -> dict[str, Any]:
+    return {name: (old or FIGURES).get(name, value) for name, value in FIGURES.items()}
 
 
 def _description(manifest: Manifest) -> dict[str, Any]:
@@ -224,7 +293,7 @@ def _description(manifest: Manifest) -> dict[str, Any]:
         "icon": icon if icon.startswith("https://") else None,
         "category": manifest.get("category"),
         "tags": [tag for tag in manifest.get("tags") or [] if isinstance(tag, str)],
-        "is_premium": manifest.get("is_premium") is True,
+        "is_premium": manifest.get("is_premium") is True or manifest.get("requires_license") is True,
     }
 
 
@@ -243,12 +312,36 @@ def _as_release(slug: str, entry: dict[str, Any], sequence: int, *, is_new: bool
 # Writing
 
 
-def _replace_index(repository: Path, index: Index, private_key: bytes) -> None:
-    content = json.dumps(index, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
+def _replace_index(repository: Path, before: _Repository, changed: list[Plugin], time: str, private_key: bytes) -> _Repository:
+    """Only the files with the changed listings are written, and the search index."""
+    from chalicelib.marketplace import publication
+    from chalicelib.marketplace.listings import shard_of
+
+    plugins = {**before.plugins, **{plugin["slug"]: plugin for plugin in changed}}
+    by_shard = publication.shards(plugins.values())
+    stale = {shard for shard in by_shard if shard not in before.files} | {shard_of(plugin["slug"]) for plugin in changed}
+    files = {shard: publication.listings_file(shard, by_shard[shard]) for shard in stale}
+    search = publication.search_file(plugins.values())
+    for file in (*files.values(), search):
+        path = repository / file.path
+        path.parent.mkdir(exist_ok=True)
+        _replace(path, file.content)
+    entries = {**before.files, **{shard: file.entry() for shard, file in files.items()}}
+    after = _Repository(before.sequence + 1, plugins, entries, search.entry())
+    content = publication.index(after.sequence, time, after.files, after.search, len(plugins))
     staged = repository / ".index.json.next"
     _write_durably(staged, content)
     _replace(repository / "index.json.sig", sign(content, private_key) + b"\n")
     staged.replace(repository / "index.json")
+    _remove_older(repository, before.names() | after.names())
+    return after
+
+
+def _remove_older(repository: Path, named: set[str]) -> None:
+    for folder in ("listings", "search"):
+        for path in (repository / folder).iterdir():
+            if f"{folder}/{path.name}" not in named:
+                path.unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -17,7 +17,7 @@ from chalicelib.accounts.errors import TokenNotFound
 from chalicelib.accounts.models import OwnedTokenRow, PluginTokenRow, TokenRow, UserRow
 from chalicelib.accounts.permissions import SCOPES
 from chalicelib.core import clock
-from chalicelib.core.errors import ConcurrentChange, PermissionDenied, ServiceUnavailable, Unauthenticated, ValidationError
+from chalicelib.core.errors import ConcurrentChange, PermissionDenied, SafeModeIsOn, ServiceUnavailable, Unauthenticated, ValidationError
 from chalicelib.events import UnitOfWork, retried, unit_of_work
 
 SIGN_IN, PERSONAL, PLUGIN, VISIT = "sign-in", "personal", "plugin", "visit"
@@ -51,7 +51,7 @@ class NewToken:
 def caller_of(token: str) -> Caller:
     """Whose ``token`` this is. One strongly consistent read, so that an ended token is dead at once; none for a text that is no token.
 
-    Raises: Unauthenticated.
+    Raises: Unauthenticated; SafeModeIsOn for the token of a plugin that safe mode keeps off.
     """
     if not token_text.is_well_formed(token):
         raise Unauthenticated("This is not a token; sign in to get one")
@@ -59,6 +59,8 @@ def caller_of(token: str) -> Caller:
     row = counts.find_token_and_rates(token_text.id_of(token_hash))
     if row is None or not hmac.compare_digest(row.token_hash, token_hash) or _has_expired(row) or row.kind == VISIT:
         raise Unauthenticated("The token has expired or was revoked; sign in again")
+    if row.kind == PLUGIN and counts.is_paused(row.owner):
+        raise SafeModeIsOn(row.owner)
     return Caller(
         kind="plugin" if row.kind == PLUGIN else "user",
         id=row.owner,
@@ -146,10 +148,14 @@ def issue_plugin_token(slug: str, scopes: frozenset[str]) -> str:
 @retried
 def revoke_plugin_token(slug: str) -> None:
     """End the plugin's token, if it has one."""
-    latest = models.find_plugin_token(slug)
-    if latest is None:
-        return
     with unit_of_work() as work:
+        drop_plugin_token(work, slug)
+
+
+def drop_plugin_token(work: UnitOfWork, slug: str) -> None:
+    """The same, with the transaction, whose commit raises ConcurrentChange where the plugin has got another token since. One GetItem."""
+    latest = models.find_plugin_token(slug)
+    if latest is not None:
         work.delete(latest, PluginTokenRow.token_id == latest.token_id)
         work.delete(models.token_row(latest.token_id))
 

@@ -38,7 +38,7 @@ _NEW_TOKEN = {
 
 
 # What is known of who tries, the rates, user, transaction, what is known now; with a new password also user, tokens and a transaction.
-@routes.post("/auth/login", public=True, body=_LOGIN, aws_calls=8)
+@routes.post("/auth/login", public=True, body=_LOGIN, returns="SignIn", aws_calls=8)
 def login(request: Request) -> Reply:
     """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password. 403
     PASSWORD_CHANGE_REQUIRED where the password is right and an administrator wants another one: ``new_password``. 429 SIGN_IN_LOCKED after
@@ -49,14 +49,14 @@ def login(request: Request) -> Reply:
 
 
 # Token, user, transaction, the visits that it made; for each 49 of these one more.
-@routes.post("/auth/logout", aws_calls=4)
+@routes.post("/auth/logout", returns="Nothing", aws_calls=4)
 def logout(request: Request) -> Reply:
     """End the token that this request carries, at once. 403 PERMISSION_DENIED for a plugin."""
     accounts.logout(request.caller)
     return Reply(message="Signed out", headers={"Set-Cookie": browsers.cookie(browsers.SIGN_IN, "")})
 
 
-@routes.get("/auth/me", scope="read:users", aws_calls=2)
+@routes.get("/auth/me", scope="read:users", returns="Account", aws_calls=2)
 def me(request: Request) -> Reply:
     """The caller's own user, with the role. 403 PERMISSION_DENIED for a plugin, which is no user."""
     if request.caller.is_plugin:
@@ -64,13 +64,13 @@ def me(request: Request) -> Reply:
     return Reply(views.account(accounts.get_user(request.caller.id)))
 
 
-@routes.get("/auth/tokens", aws_calls=2)
+@routes.get("/auth/tokens", returns="[Token]", aws_calls=2)
 def tokens(request: Request) -> Reply:
     """The caller's personal tokens, newest first."""
     return Reply([views.token(one) for one in accounts.list_tokens(request.caller)])
 
 
-@routes.post("/auth/tokens", body=_NEW_TOKEN, aws_calls=2)
+@routes.post("/auth/tokens", body=_NEW_TOKEN, returns={201: "NewToken"}, aws_calls=2)
 def create_token(request: Request) -> Reply:
     """A personal token, whose text is in this answer only. 422 VALIDATION_ERROR."""
     given = request.body
@@ -78,7 +78,7 @@ def create_token(request: Request) -> Reply:
     return Reply(views.new_token(made), status=201)
 
 
-@routes.delete("/auth/tokens/{id}", aws_calls=3)
+@routes.delete("/auth/tokens/{id}", returns="Nothing", aws_calls=3)
 def revoke_token(request: Request, id: str) -> Reply:
     """End one of the caller's tokens, at once. 404 TOKEN_NOT_FOUND."""
     accounts.revoke_token(request.caller, id)

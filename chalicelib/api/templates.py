@@ -114,6 +114,8 @@ _BODY_LIMIT = 64 * 1024
         "offset": {"type": "integer", "minimum": 0, "maximum": sessions.DEEPEST_OFFSET, "default": 0},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[Template]",
+    meta="CursorMeta",
     aws_calls=4,
 )
 def list_templates(request: Request) -> Reply:
@@ -129,6 +131,7 @@ def list_templates(request: Request) -> Reply:
     body=CREATE_TEMPLATE,
     body_limit=_BODY_LIMIT,
     takes=(_JSON, *_YAML),
+    returns={201: "Template"},
     aws_calls=2,
 )
 def create_template(request: Request) -> Reply:
@@ -137,7 +140,7 @@ def create_template(request: Request) -> Reply:
     return Reply(template_object(sessions.create_template(_wanted(request, CREATE_TEMPLATE), by=request.caller)), status=201)
 
 
-@routes.get("/templates/{name}", scope="read:templates", aws_calls=2)
+@routes.get("/templates/{name}", scope="read:templates", returns="Template", aws_calls=2)
 def get_template(request: Request, name: str) -> Reply:
     """getTemplate(). 404 TEMPLATE_NOT_FOUND."""
     return Reply(template_object(sessions.get_template(name)))
@@ -150,6 +153,7 @@ def get_template(request: Request, name: str) -> Reply:
     body=REPLACE_TEMPLATE,
     body_limit=_BODY_LIMIT,
     takes=(_JSON, *_YAML),
+    returns="Template",
     aws_calls=3,
 )
 def replace_template(request: Request, name: str) -> Reply:
@@ -157,7 +161,7 @@ def replace_template(request: Request, name: str) -> Reply:
     return Reply(template_object(sessions.replace_template(name, _wanted(request, REPLACE_TEMPLATE), by=request.caller)))
 
 
-@routes.delete("/templates/{name}", permission="templates.manage", scope="write:templates", aws_calls=3)
+@routes.delete("/templates/{name}", permission="templates.manage", scope="write:templates", returns="Nothing", aws_calls=3)
 def delete_template(request: Request, name: str) -> Reply:
     """Its sessions stay as they are. 404 TEMPLATE_NOT_FOUND."""
     sessions.delete_template(name, by=request.caller)

@@ -77,6 +77,8 @@ _CHANGES = {
         "offset": {"type": "integer", "minimum": 0, "maximum": 100_000, "default": 0},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[User]",
+    meta="CursorMeta",
     aws_calls=4,
 )
 def users(request: Request) -> Reply:
@@ -85,7 +87,7 @@ def users(request: Request) -> Reply:
     return Reply([user_object(user) for user in found], meta={"next_cursor": next_cursor})
 
 
-@routes.post("/users", permission="users.manage", scope="write:users", body=_NEW_USER, aws_calls=2)
+@routes.post("/users", permission="users.manage", scope="write:users", body=_NEW_USER, returns={201: "User"}, aws_calls=2)
 def create_user(request: Request) -> Reply:
     """createUser(). 409 USER_ALREADY_EXISTS, 422 INVALID_EMAIL, 422 VALIDATION_ERROR."""
     given = request.body
@@ -103,7 +105,7 @@ def create_user(request: Request) -> Reply:
     return Reply(user_object(user), status=201)
 
 
-@routes.get("/users/{username}", scope="read:users", aws_calls=2)
+@routes.get("/users/{username}", scope="read:users", returns="User", aws_calls=2)
 def user(request: Request, username: str) -> Reply:
     """getUser(). Everybody's own; others' with users.view. 404 USER_NOT_FOUND."""
     request.caller.require_self_or(username, "users.view")
@@ -111,7 +113,7 @@ def user(request: Request, username: str) -> Reply:
 
 
 # Token, user, write; for one's own password the present one; when tokens must follow, user, tokens and a write for each 49 of them.
-@routes.patch("/users/{username}", scope="write:users", body=_CHANGES, aws_calls=7)
+@routes.patch("/users/{username}", scope="write:users", body=_CHANGES, returns="User", aws_calls=7)
 def update_user(request: Request, username: str) -> Reply:
     """updateUser(), and ``role`` and ``password``. Everybody their own name, email and (with ``currentPassword``) password; the rest, and
     others', with users.manage. 404 USER_NOT_FOUND, 422 INVALID_EMAIL, 422 VALIDATION_ERROR, 401 for a wrong ``currentPassword``."""

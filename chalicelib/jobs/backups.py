@@ -2,7 +2,7 @@
 
 | file | what |
 | --- | --- |
-| backup.json | `{"format": 1, "slug", "version", "made_at"}` |
+| backup.json | `{"format": 1, "slug", "version", "publisher", "made_at"}` |
 | package.zip | the installed package, as it came |
 | settings.json | the settings as they are kept: secrets stay encrypted |
 | storage.jsonl | `{"key", "value"}` for each value of its storage |
@@ -57,8 +57,9 @@ def passing_key_of(slug: str, job_id: str) -> str:
 
 def make(key: str, slug: str, version: str) -> None:
     """Back the plugin up; a backup that is there under that key is replaced, whole."""
+    about = {"format": 1, "slug": slug, "version": version, "publisher": plugins.get(slug).publisher, "made_at": clock.rfc3339(clock.now())}
     with _new_archive(key) as archive:
-        archive.writestr("backup.json", json.dumps({"format": 1, "slug": slug, "version": version, "made_at": clock.rfc3339(clock.now())}))
+        archive.writestr("backup.json", json.dumps(about))
         archive.writestr("package.zip", artifacts.get(artifacts.package_key(slug, version)))
         _write_data(archive, slug)
 
@@ -102,6 +103,13 @@ def package_of(key: str) -> bytes:
     """The package that was installed when the backup was made."""
     with _opened(key) as archive:
         return archive.read("package.zip")
+
+
+def publisher_in(key: str) -> str | None:
+    """Who had signed that package. None also in backups from before that was kept."""
+    with _opened(key) as archive:
+        publisher: str | None = json.loads(archive.read("backup.json")).get("publisher")
+        return publisher
 
 
 @contextmanager

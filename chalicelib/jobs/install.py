@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib import marketplace, messaging, plugins, runtime
+from chalicelib import licensing, marketplace, messaging, plugins, runtime
 from chalicelib.core import clock, config, ids
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.versions import Dependency
@@ -15,25 +15,45 @@ from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, backups, records
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
+from chalicelib.licensing import SealedKey
 from chalicelib.plugins import InstalledPlugin, Package
 from chalicelib.runtime.provisioning import Code
+
+# A dependency that a job installs: its slug, its version, and who signed it.
+Needed = dict[str, Any]
+
+
+def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
+    """Raises PluginDenied where the administrators' lists allow one of them not. One GetItem."""
+    wanted = list(releases)
+    listings = marketplace.listings_of([one.slug for one in wanted])
+    lists = plugins.policies.lists()
+    for one in wanted:
+        lists.refuse(one.slug, one.publisher, listings[one.slug].author.get("name"))
+
+
+def needs(releases: Iterable[marketplace.Release]) -> list[Needed]:
+    """These releases, as a plan keeps them."""
+    return [{"slug": one.slug, "version": one.version, "publisher": one.publisher} for one in releases]
 
 
 def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> dict[str, Any]:
     """What the job will do, decided before it starts: which release of which plugin, dependencies first.
 
-    Raises: PluginNotFound, DependencyConflict, MarketplaceUnavailable.
+    Raises: PluginNotFound, PluginDenied (also for what it needs), DependencyConflict, MarketplaceUnavailable.
     """
     installed = plugins.all_installed()
     plugins.refuse_installed(slug, installed)
     _, release = marketplace.find_release(slug, version)
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
-    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    refuse_denied(plan.releases)
+    needed = needs(one for one in plan.releases if one.slug != slug)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "source": "marketplace",
         "slug": slug,
         "version": release.version,
+        "publisher": release.publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
@@ -59,28 +79,36 @@ def plan_from_backup(key: str, slug: str) -> dict[str, Any]:
     package = plugins.read_package(backups.package_of(key))
     if package.manifest.slug != slug:
         raise plugins.PackageInvalid({"backup_path": [f"It is a backup of '{package.manifest.slug}', not of '{slug}'"]})
-    return {**_plan_of_package(package, activate=True), "source": "backup", "backup_key": key}
+    return {**_plan_of_package(package, activate=True, publisher=backups.publisher_in(key)), "source": "backup", "backup_key": key}
 
 
-def _plan_of_package(package: Package, *, activate: bool) -> dict[str, Any]:
+def _plan_of_package(package: Package, *, activate: bool, publisher: str | None = None) -> dict[str, Any]:
     installed = plugins.all_installed()
     slug = package.manifest.slug
     plugins.require_system(package.manifest)
     plugins.refuse_installed(slug, installed)
+    plugins.policies.lists().refuse(slug, publisher, package.manifest.author.get("name"))
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
-    needed: list[dict[str, str]] = []
+    needed: list[Needed] = []
     if wanted:
-        plan = plugins.resolve(wanted, marketplace.catalogue(), installed)
-        needed = [{"slug": one.slug, "version": one.version} for one in plan.releases]
+        releases = plugins.resolve(wanted, marketplace.catalogue(), installed).releases
+        refuse_denied(releases)
+        needed = needs(releases)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "slug": slug,
         "version": package.manifest.version,
+        "publisher": publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
         "keeps": with_kept_data(touched),
     }
+
+
+def with_license_key(plan: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """The plan with the key, encrypted. Raises ValidationError for a key that is none."""
+    return plan if key is None else {**plan, "license_key": vars(licensing.sealed(key, plan["slug"]))}
 
 
 def discard_upload(plan: dict[str, Any]) -> None:
@@ -98,11 +126,23 @@ def fetch_package(job: Job) -> dict[str, Any]:
     elif job.request["source"] == "backup":
         archive = backups.package_of(job.request["backup_key"])
     else:
-        _, release = marketplace.find_release(job.slug, job.request["version"])
+        release = _planned_release(job)
         archive = marketplace.download(release)
     _must_be(job, plugins.read_package(archive))
     artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
     return {"size_bytes": len(archive)}
+
+
+def _planned_release(job: Job) -> marketplace.Release:
+    """Raises SignatureInvalid where the marketplace names another publisher by now: nobody agreed to that one."""
+    _, release = marketplace.find_release(job.slug, job.request["version"])
+    if release.publisher != job.request.get("publisher"):
+        raise marketplace.SignatureInvalid(
+            f"{job.slug} {release.version} is signed by another publisher than when this was asked for; ask again to take it from that one",
+            slug=job.slug,
+            publisher=release.publisher,
+        )
+    return release
 
 
 def _must_be(job: Job, package: Package) -> None:
@@ -219,7 +259,7 @@ def register(job: Job) -> dict[str, Any]:
         # This step was here before, and its worker died after the transaction.
         return {}
     package = _package(job)
-    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
+    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now(), job.request.get("publisher"))
     with unit_of_work(job.actor) as work:
         row = plugins.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})
@@ -240,11 +280,32 @@ def unregister(job: Job) -> None:
     runtime.holdings.forget(job.slug, keep_data=_keeps(job))
 
 
-def switch_on(job: Job) -> dict[str, Any]:
+def activate_license(job: Job) -> dict[str, Any]:
+    """Take a seat with the key that came along; a plugin that has no use for a licence is installed all the same."""
+    key = job.request.get("license_key")
+    if key is None:
+        return {}
     plugin = plugins.get(job.slug)
-    if job.request["activate"] and plugin.status != "active":
+    if not plugin.manifest.is_premium:
+        return {"notes": ["The licence key was not used: the plugin needs none"]}
+    plugins.licenses.attach(job.slug, SealedKey(**key), job.actor)
+    return {}
+
+
+def give_license_back(job: Job) -> None:
+    """Also a seat that was taken by a worker that died before it could say so. While the service is away it waits on a list."""
+    plugins.licenses.detach(job.slug, job.actor)
+
+
+def switch_on(job: Job) -> dict[str, Any]:
+    """What needs a licence and came without a key stays off; unless another plugin needs it now, which cannot do without."""
+    plugin = plugins.get(job.slug)
+    notes = [*plugin.manifest.notes, *job.made.get("licensing", {}).get("notes", [])]
+    if plugin.lacks_license and not job.request.get("is_needed_now"):
+        notes.append("It needs a licence: activate one, then the plugin")
+    elif job.request["activate"] and plugin.status != "active":
         plugin = plugins.switch_on(plugin, job.actor)
-    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": list(plugin.manifest.notes)}
+    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": notes}
 
 
 def switch_off(job: Job) -> None:
@@ -278,6 +339,7 @@ _UNPACK = Step("extracting", unpack, discard_code, progress=40, message="Checkin
 _MIGRATE = Step("migrations", run_migrations, restore_tables, progress=75, message="Running migrations…")
 _PROVISION = Step("provisioning", provision, deprovision, progress=80, message="Making its function and queue…")
 _REGISTER = Step("registering", register, unregister, progress=85, message="Registering the plugin…")
+_LICENSE = Step("licensing", activate_license, give_license_back, progress=90, message="Activating its licence…")
 _SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
 _PARTS = (_FETCH, _UNPACK, _MIGRATE, _PROVISION, _REGISTER, _SWITCH_ON)
 
@@ -292,6 +354,7 @@ INSTALL = Saga(
     _MIGRATE,
     _PROVISION,
     _REGISTER,
+    _LICENSE,
     _SWITCH_ON,
     Step("result", conclude, progress=99, message="Finishing…"),
     tidy=discard_snapshots,
@@ -316,10 +379,10 @@ def _left_something(slug: str) -> bool:
     return has_settings or runtime.holdings.are_kept(slug)
 
 
-def _part(job: Job, needed: dict[str, str]) -> Job:
+def _part(job: Job, needed: Needed) -> Job:
     """The job as its steps see it while they work on a dependency."""
-    request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
-    request["keeps"] = job.request.get("keeps", [])
+    request: dict[str, Any] = {"source": "marketplace", "version": needed["version"], "publisher": needed.get("publisher")}
+    request |= {"activate": True, "dependencies": [], "keeps": job.request.get("keeps", []), "is_needed_now": job.request["activate"]}
     return Job(job.id, job.kind, needed["slug"], job.actor, request, started_at=job.started_at)
 
 

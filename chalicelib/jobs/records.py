@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from chalicelib import plugins
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange
 from chalicelib.core.tables import Row, TableMeta, table
-from chalicelib.events import Actor, unit_of_work
+from chalicelib.events import Actor, UnitOfWork, unit_of_work
 from chalicelib.jobs.errors import JobNotFound
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, STUCK = "queued", "running", "succeeded", "failed", "stuck"
@@ -102,12 +102,18 @@ class News:
     data: dict[str, Any]
 
 
-def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str]) -> Job:
+# What else belongs to the transaction that begins a job.
+Also = Callable[[UnitOfWork, Job], None]
+
+
+def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str], also: Also | None = None) -> Job:
     """A new job, with the locks on all plugins that it will touch. Raises PluginBusy, naming the plugin, and writes nothing."""
     job = Job(ids.text("job"), kind, slug, actor, request, started_at=clock.rfc3339(clock.now()))
     with unit_of_work() as work:
         plugins.locks.take(work, locks, owner=job.id, doing=kind, for_s=_LOCK_S)
         work.save(job.row())
+        if also is not None:
+            also(work, job)
     return job
 
 

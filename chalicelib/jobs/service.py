@@ -7,10 +7,11 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
 from chalicelib.jobs import install, records, restore, uninstall, update
-from chalicelib.jobs.records import FAILED, Job, News
+from chalicelib.jobs.records import FAILED, Also, Job, News
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
 PATIENCE_S = 20.0
@@ -21,14 +22,15 @@ _LONGEST_PAUSE_S = 1.0
 
 
 def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
-    """Raises what the plans raise, and PluginBusy."""
+    """``request``: source, slug and version? or package, activate?, license_key?. Raises what the plans raise, and PluginBusy."""
     activate = bool(request.get("activate", False))
     if request["source"] == "upload":
         plan = install.plan_from_upload(request["package"], activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
     try:
-        return _start("install", plan["slug"], plan, actor)
+        plan = install.with_license_key(plan, request.get("license_key"))
+        return start("install", plan["slug"], plan, actor)
     except Exception:
         install.discard_upload(plan)
         raise
@@ -42,7 +44,7 @@ def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
     else:
         plan = update.plan_from_marketplace(slug, request.get("version"), backup=backup)
     try:
-        return _start("update", slug, plan, actor)
+        return start("update", slug, plan, actor)
     except Exception:
         install.discard_upload(plan)
         raise
@@ -51,16 +53,20 @@ def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
 def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
     """Of an installed plugin its settings and data; else all of it, by installing it. Raises what the plans raise, and PluginBusy."""
     plan = restore.plan(slug, backup_path)
-    return _start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
+    return start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:
     """Raises PluginNotFound, PluginIsCore, HasDependents, PluginBusy."""
-    return _start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
+    return start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
 
 
-def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
-    job = records.begin(kind, slug, request, actor=actor, locks=request["locks"])
+def start(kind: str, slug: str, request: dict[str, Any], actor: Actor, *, also: Also | None = None) -> Job:
+    """Begin the job that was planned. ``also`` adds to the transaction that writes its record. Raises PluginBusy, and SafeModeIsOn for one
+    that would start a plugin."""
+    if any(request.get(starts) for starts in ("activate", "was_active", "dependencies")):
+        plugins.safe_mode.refuse_start(slug)
+    job = records.begin(kind, slug, request, actor=actor, locks=request["locks"], also=also)
     try:
         _execute(job)
     except Exception:

@@ -77,8 +77,6 @@ def read(archive: bytes) -> Package:
     if manifest.main not in files and not _is_theme_without_code(manifest, files):
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
-    if manifest.requires_license:
-        raise _refused("manifest.requires_license", "This platform does not check licences yet")
     try:
         messaging.templates.sources_in(files)
     except ValidationError as error:

@@ -194,6 +194,8 @@ def _pod_spec(session: Session, launch: Launch) -> Object:
         container["ports"] = [{"name": one["name"], "containerPort": one["containerPort"], "protocol": one["protocol"]} for one in ports]
     entrance = _entrance(template)
     if entrance is not None:
+        # Readiness only. A liveness probe would restart a desktop that is merely busy, and lose what its user has not saved; one that has
+        # ended is restarted anyway.
         container["readinessProbe"] = {
             "tcpSocket": {"port": entrance["name"]},
             "periodSeconds": 2,

@@ -1,5 +1,6 @@
 """Each example plugin passes its own tests, declares what its code uses, and makes a package that can be published."""
 
+import gzip
 import json
 import re
 import shutil
@@ -38,8 +39,9 @@ def code_of(slug):
     return (PLUGINS / slug / manifest_of(slug)["entrypoints"]["main"]).read_text()
 
 
-def test_there_are_two_plugins_in_each_language():
-    assert sorted(manifest_of(slug)["runtime"] for slug in SLUGS) == ["nodejs", "nodejs", "python", "python"]
+def test_there_are_plugins_in_each_language_and_one_that_needs_a_licence():
+    assert sorted(manifest_of(slug)["runtime"] for slug in SLUGS) == ["nodejs", "nodejs", "python", "python", "python"]
+    assert [slug for slug in SLUGS if manifest_of(slug).get("requires_license")] == ["session-insights"]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -99,6 +101,7 @@ def test_all_can_be_published_together_and_their_dependencies_are_among_them(tmp
         release = publish(pack(PLUGINS / slug), tmp_path, key.private)
         assert release.slug == slug
 
-    index = json.loads((tmp_path / "index.json").read_text())
-    needed = {wanted["slug"] for plugin in index["plugins"] for release in plugin["releases"] for wanted in release["dependencies"]}
+    files = [json.loads(gzip.decompress(path.read_bytes())) for path in (tmp_path / "listings").iterdir()]
+    releases = [release for file in files for plugin in file["plugins"] for release in plugin["releases"]]
+    needed = {wanted["slug"] for release in releases for wanted in release["dependencies"]}
     assert needed <= set(SLUGS)

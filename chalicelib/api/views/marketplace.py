@@ -6,17 +6,17 @@ from collections.abc import Iterable, Set
 from typing import Any
 
 from chalicelib.core import config
-from chalicelib.marketplace import Category, Listing, Release
+from chalicelib.marketplace import Category, Listing, Release, Summary
 
 
-def listing(one: Listing, installed: Set[str]) -> dict[str, Any]:
+def listing(one: Summary, installed: Set[str]) -> dict[str, Any]:
     """Source: REST §11. ``version`` is what would be installed."""
     return {
         "slug": one.slug,
         "name": one.name,
         "short_description": one.short_description,
-        "version": one.newest(config.PLATFORM_VERSION).version,
-        "author": one.author.get("name"),
+        "version": one.version(config.PLATFORM_VERSION),
+        "author": one.author,
         "icon": one.icon,
         "rating": one.rating,
         "reviews_count": one.reviews_count,
@@ -32,7 +32,7 @@ def listing(one: Listing, installed: Set[str]) -> dict[str, Any]:
 def details(one: Listing, installed: Set[str]) -> dict[str, Any]:
     """A listing with all that one wants to know before installing it."""
     return {
-        **listing(one, installed),
+        **listing(one.summary, installed),
         "description": one.description,
         "author": one.author,
         "homepage": one.homepage,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chalicelib.marketplace import publication
 from chalicelib.marketplace import repository as client
 
 RELEASED = "2026-01-02T03:04:05Z"
@@ -36,9 +37,13 @@ class Shop:
         self.files[path] = (status, body)
 
     def publish(self, *plugins: dict[str, Any], sequence: int = 1, **more: Any) -> None:
-        self.publish_text(json.dumps({"format": 1, "sequence": sequence, "plugins": plugins, **more}).encode())
+        files = publication.repository(plugins, sequence, RELEASED)
+        signed = files.pop("index.json")
+        for path, content in files.items():
+            self.serve(f"/{path}", content)
+        self.publish_index(json.dumps(json.loads(signed) | more).encode())
 
-    def publish_text(self, body: bytes) -> None:
+    def publish_index(self, body: bytes) -> None:
         self.serve("/index.json", body)
         self.serve("/index.json.sig", base64.b64encode(self.key.sign(body)))
 

@@ -1,6 +1,9 @@
 """Only what the holder of the pinned key signed is believed, and nothing older than what was believed before."""
 
 import base64
+import gzip
+import hashlib
+import json
 import time
 
 import pytest
@@ -8,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import marketplace
 from chalicelib.core import config
-from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable, SignatureInvalid
+from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable, SignatureInvalid, publication, publishers
 from chalicelib.marketplace import repository as client
+from chalicelib.marketplace.listings import shard_of
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def refused():
 def test_a_signed_index_is_read(shop):
     shop.publish(shop.plugin("mailer", "1.0.0", "1.10.0", "1.9.0", category="communication"))
 
-    listing = marketplace.index().listings["mailer"]
+    listing = marketplace.listings_of(["mailer"])["mailer"]
 
     assert [release.version for release in listing.releases] == ["1.10.0", "1.9.0", "1.0.0"]
     assert listing.releases[0].url == f"{shop.url}/packages/mailer-1.10.0.zip"
@@ -41,7 +45,7 @@ def test_a_signed_index_is_read(shop):
 
 def test_a_changed_index_is_refused(shop):
     shop.publish(shop.plugin("mailer", "1.0.0"))
-    shop.serve("/index.json", shop.files["/index.json"][1].replace(b"mailer", b"stealer"))
+    shop.serve("/index.json", shop.files["/index.json"][1].replace(b"plugins_count", b"plugins_c0unt"))
 
     assert "not signed" in refused()
 
@@ -93,17 +97,121 @@ def test_a_new_key_begins_with_a_new_sequence(shop, monkeypatch):
         b"[]",
         b"{",
         b"[" * 100_000,
-        b'{"format": 1}',
-        b'{"format": 2, "sequence": 1}',
-        b'{"format": 1, "sequence": "1"}',
-        b'{"format": 1, "sequence": 1, "plugins": [{}]}',
-        b'{"format": 1, "sequence": 1, "plugins": [{"slug": "a", "releases": [{"version": "one"}]}]}',
+        b'{"format": 1, "sequence": 1}',
+        b'{"format": 2}',
+        b'{"format": 2, "sequence": "1"}',
+        b'{"format": 2, "sequence": 1, "listings": {}}',
+        b'{"format": 2, "sequence": 1, "listings": [], "search": {}}',
+        b'{"format": 2, "sequence": 1, "listings": {"00": {"url": "a"}}, "search": {"url": "a", "sha256": "b", "size_bytes": 1}}',
     ],
 )
 def test_a_damaged_index_is_refused_though_it_is_signed(shop, body):
-    shop.publish_text(body)
+    shop.publish_index(body)
 
     assert "damaged" in refused()
+
+
+def file_named(shop, kind):
+    (path,) = [path for path in shop.files if path.startswith(f"/{kind}/")]
+    return path
+
+
+def refused_by(question):
+    with pytest.raises(MarketplaceUnavailable) as found:
+        question()
+    return found.value.message
+
+
+@pytest.mark.parametrize("content", [b"", b"something else", b"the same length"])
+def test_files_that_are_not_the_ones_that_were_signed_are_refused(shop, content):
+    shop.publish(shop.plugin("mailer", "1.0.0"))
+    for kind in ("listings", "search"):
+        path = file_named(shop, kind)
+        shop.serve(path, content.ljust(len(shop.files[path][1]) if content == b"the same length" else 0))
+
+    assert "not the one that the signed index names" in refused_by(marketplace.search)
+    assert "not the one that the signed index names" in refused_by(lambda: marketplace.find_release("mailer"))
+
+
+@pytest.mark.parametrize(
+    ("packed", "words"),
+    [
+        (b"not packed at all", "damaged"),
+        (gzip.compress(b"x" * 5000)[:20], "cut short"),
+        (gzip.compress(b"x" * 5000), "unpacks to more than 4000 bytes"),
+        (gzip.compress(b"{}"), "damaged"),
+        (gzip.compress(b"StreamSpace search 1\n{}\n"), "damaged"),
+        (gzip.compress(b"[" * 3000), "damaged"),
+    ],
+)
+def test_signed_files_that_are_damaged_are_refused(shop, monkeypatch, packed, words):
+    monkeypatch.setattr(client, "LARGEST_LISTINGS_BYTES", 4000)
+    monkeypatch.setattr(client, "LARGEST_SEARCH_BYTES", 4000)
+    shop.publish(shop.plugin("mailer", "1.0.0"))
+    entry = {"url": "bad", "sha256": hashlib.sha256(packed).hexdigest(), "size_bytes": len(packed)}
+    shop.serve("/bad", packed)
+    shop.publish(shop.plugin("mailer", "1.0.0"), search=entry, listings={shard_of("mailer"): entry})
+
+    assert words in refused_by(marketplace.search)
+    assert words in refused_by(lambda: marketplace.find_release("mailer"))
+
+
+def test_without_its_search_index_a_marketplace_can_be_installed_from(shop):
+    shop.publish(shop.plugin("mailer", "1.0.0"))
+    shop.files.pop(file_named(shop, "search"))
+
+    assert "404" in refused_by(marketplace.search)
+    assert marketplace.find_release("mailer")[1].version == "1.0.0"
+
+
+def test_files_that_went_with_a_new_index_are_looked_for_in_that_one(shop):
+    shop.publish(shop.plugin("mailer", "1.0.0"))
+    marketplace.index()
+    for kind in ("listings", "search"):
+        shop.files.pop(file_named(shop, kind))
+    shop.publish(shop.plugin("mailer", "1.0.0", "1.1.0"), sequence=2)
+
+    assert marketplace.find_release("mailer")[1].version == "1.1.0"
+    assert marketplace.search().total == 1
+
+
+def test_a_container_fetches_the_search_index_once_and_again_when_there_is_another(shop, a_minute_later):
+    shop.publish(shop.plugin("mailer", "1.0.0"))
+    for words in ("mailer", "nothing", None):
+        marketplace.search(words)
+    assert [path for path, _ in shop.requests] == ["/index.json", "/index.json.sig", file_named(shop, "search")]
+
+    shop.publish(shop.plugin("mailer", "1.0.0"), shop.plugin("ledger", "1.0.0"), sequence=2)
+    a_minute_later()
+
+    assert [one.slug for one in marketplace.search("ledger").summaries] == ["ledger"]
+
+
+def test_one_plugin_costs_its_own_file_of_listings_and_many_are_fetched_once_each(shop):
+    slugs = [f"plugin-{number}" for number in range(600)]
+    shop.publish(*(shop.plugin(slug, "1.0.0") for slug in slugs))
+
+    marketplace.find_release("plugin-7")
+    assert len([path for path, _ in shop.requests if path.startswith("/listings/")]) == 1
+    client.forget()
+    shop.requests.clear()
+
+    assert sorted(marketplace.listings_of([*slugs, "absent"])) == sorted(slugs)
+    fetched = [path for path, _ in shop.requests if path.startswith("/listings/")]
+    assert len(fetched) == len(set(fetched)) == len({shard_of(slug) for slug in slugs})
+
+
+@pytest.mark.parametrize("fault", [{"releases": [{"version": "one"}]}, {"releases": 5}, {"author": 7, "tags": 3}])
+def test_an_entry_that_is_damaged_harms_no_other(shop, fault):
+    twins = [slug for slug in (f"plugin-{number}" for number in range(2000)) if shard_of(slug) == shard_of("mailer")]
+    shop.publish(shop.plugin("mailer", "1.0.0"), shop.plugin(twins[0], "1.0.0"))
+    shard = publication.listings_file(shard_of("mailer"), [shop.plugin("mailer", "1.0.0"), {**shop.plugin(twins[0], "1.0.0"), **fault}])
+    shop.serve(f"/{shard.path}", shard.content)
+    index = json.loads(shop.files["/index.json"][1])
+    shop.publish_index(json.dumps(index | {"listings": {shard_of("mailer"): shard.entry()}}).encode())
+
+    assert marketplace.find_release("mailer")[1].version == "1.0.0"
+    assert "not of the published format" in refused_by(lambda: marketplace.find_release(twins[0]))
 
 
 def test_a_marketplace_that_is_away_or_failing_is_unavailable(shop, monkeypatch):
@@ -126,7 +234,7 @@ def test_without_address_or_key_there_is_no_marketplace(shop, monkeypatch):
 
 def test_an_index_without_end_is_cut(shop, monkeypatch):
     monkeypatch.setattr(client, "LARGEST_INDEX_BYTES", 1000)
-    shop.publish_text(b" " * 2000)
+    shop.publish_index(b" " * 2000)
 
     assert "more than 1000 bytes" in refused()
 
@@ -214,3 +322,48 @@ def test_a_package_that_is_away_is_the_marketplaces_fault(shop):
 
     with pytest.raises(MarketplaceUnavailable):
         marketplace.download(release)
+
+
+# ── Publishers ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def author():
+    return Ed25519PrivateKey.generate()
+
+
+def named(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def signed(author: Ed25519PrivateKey, slug: str = "mailer", version: str = "1.0.0") -> dict[str, str]:
+    statement = publishers.statement(slug, version, hashlib.sha256(b"package").hexdigest())
+    return {"publisher": named(author), "publisher_signature": base64.b64encode(author.sign(statement)).decode()}
+
+
+def test_a_package_that_its_publisher_signed_is_handed_out_with_their_key(shop, author):
+    shop.publish(shop.plugin("mailer", "1.0.0", release=signed(author)))
+
+    _, release = client.find_release("mailer")
+
+    assert client.download(release) == b"package"
+    assert release.publisher == named(author)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda author: {"publisher": named(author)},
+        lambda author: {**signed(author), "publisher": named(Ed25519PrivateKey.generate())},
+        lambda author: signed(author, version="0.9.0"),
+        lambda author: signed(author, slug="another"),
+        lambda author: {**signed(author), "publisher_signature": "no base64"},
+        lambda author: {**signed(author), "publisher": "no key"},
+    ],
+    ids=["no signature", "another's key", "of another version", "of another plugin", "no base64", "no key"],
+)
+def test_who_runs_the_marketplace_cannot_put_a_release_under_a_publishers_name(shop, author, change):
+    shop.publish(shop.plugin("mailer", "1.0.0", release=change(author)))
+
+    with pytest.raises(SignatureInvalid):
+        client.download(client.find_release("mailer")[1])

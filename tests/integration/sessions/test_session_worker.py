@@ -99,6 +99,23 @@ def test_re_checks_go_on_with_growing_delays_until_the_pod_is_ready(platform, jo
     assert events_of(session.id) == ["session.created", "session.started"]
 
 
+def test_a_re_check_costs_one_look_at_the_pod_while_that_is_what_was_asked_for(platform, john, event_of):
+    platform.cluster.set_pods(PENDING)
+    session = platform.session()
+    platform.worker.handle_events(event_of(f"session#{session.id}"))
+    (check,) = platform.checks.taken()
+    platform.cluster.calls.clear()
+
+    platform.worker.handle_checks({"Records": [{"messageId": "m", "body": json.dumps(check)}]})
+    looked = list(platform.cluster.calls)
+    (next_check,) = platform.checks.taken()
+    del platform.cluster.objects["Pod", platform.cluster.only("Pod")["metadata"]["name"]]
+    platform.worker.handle_checks({"Records": [{"messageId": "m", "body": json.dumps(next_check)}]})
+
+    assert looked == [("get", "Pod", "ss-john-firefox")]
+    assert platform.cluster.kinds() == ALL, "and a pod that is gone meanwhile is made again, with all that belongs to it"
+
+
 def test_a_re_check_ends_when_a_newer_event_has_its_own(platform, john, event_of):
     platform.cluster.set_pods(PENDING)
     session = platform.session()

@@ -1,6 +1,8 @@
 """A repository keeps every release as it was first published, and its index always says who signed it."""
 
 import base64
+import gzip
+import hashlib
 import io
 import itertools
 import json
@@ -14,9 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.errors import PackageInvalid, RepositoryInvalid, VersionExists
-from cli.publishing import generate_key, publish
-from cli.signing import sign
+from chalicelib.marketplace import publishers
+from chalicelib.marketplace.listings import shard_of
+from chalicelib.marketplace.search_index import SearchIndex
+from cli.errors import FiguresInvalid, PackageInvalid, RepositoryInvalid, VersionExists
+from cli.publishing import generate_key, publish, set_figures
+from cli.signing import kept_key, sign
 from cli.versions import is_version, precedence
 
 MANIFEST = {
@@ -57,17 +62,30 @@ def repository(tmp_path):
 
 
 def verified_index(repository: Path, public_key: str) -> dict:
+    """The signed index, with the entries of the listings' files that it names as ``plugins``."""
     content = (repository / "index.json").read_bytes()
     signature = base64.b64decode((repository / "index.json.sig").read_bytes())
     Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key)).verify(signature, content)
-    return json.loads(content)
+    index = json.loads(content)
+    index["plugins"] = []
+    for entry in (*index["listings"].values(), index["search"]):
+        file = (repository / entry["url"]).read_bytes()
+        assert (hashlib.sha256(file).hexdigest(), len(file)) == (entry["sha256"], entry["size_bytes"])
+    for entry in index["listings"].values():
+        index["plugins"] += json.loads(gzip.decompress((repository / entry["url"]).read_bytes()))["plugins"]
+    assert index["plugins_count"] == len(index["plugins"])
+    return index
+
+
+def files_in(repository: Path, folder: str) -> int:
+    return len(list((repository / folder).iterdir()))
 
 
 def test_a_release_is_in_the_signed_index_with_its_checksum(repository, key):
     release = publish(package(), repository, key.private, now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
     index = verified_index(repository, key.public)
-    assert (index["format"], index["sequence"], index["generated_at"]) == (1, 1, "2026-01-02T03:04:05Z")
+    assert (index["format"], index["sequence"], index["generated_at"]) == (2, 1, "2026-01-02T03:04:05Z")
     (plugin,) = index["plugins"]
     assert plugin == {
         "slug": "welcome-mailer",
@@ -94,6 +112,7 @@ def test_a_release_is_in_the_signed_index_with_its_checksum(repository, key):
                 "size_bytes": len(package()),
                 "requirements": {"system_version": ">=1.0.0"},
                 "dependencies": [{"slug": "audit-trail", "version_constraint": "^1.0.0", "is_optional": False}],
+                "libraries": [],
                 "scopes": ["email", "read:users"],
                 "changelog": "First release.",
                 "is_security_update": False,
@@ -151,11 +170,7 @@ def test_publishers_at_the_same_time_lose_no_release(repository, key):
 
 def test_what_a_marketplace_learned_about_a_plugin_survives_a_new_release(repository, key):
     publish(package(), repository, key.private)
-    index = verified_index(repository, key.public)
-    index["plugins"][0].update(rating=4.5, reviews_count=56, downloads=2500)
-    content = json.dumps(index).encode()
-    (repository / "index.json").write_bytes(content)
-    (repository / "index.json.sig").write_bytes(sign(content, key.private))
+    set_figures({"welcome-mailer": {"rating": 4.5, "reviews_count": 56, "downloads": 2500}}, repository, key.private)
 
     publish(package(version="1.1.0"), repository, key.private)
 
@@ -176,10 +191,85 @@ def test_a_repository_of_another_key_is_left_alone(repository, key):
 def test_a_changed_index_is_not_signed_as_if_it_were_ours(repository, key):
     publish(package(), repository, key.private)
     path = repository / "index.json"
-    path.write_bytes(path.read_bytes().replace(b"Greets", b"Robs  "))
+    path.write_bytes(path.read_bytes().replace(b'"sequence": 1', b'"sequence": 9'))
 
     with pytest.raises(RepositoryInvalid):
         publish(package(version="1.1.0"), repository, key.private)
+
+
+@pytest.mark.parametrize("content", [b"", b"something else", None])
+def test_listings_that_were_changed_are_not_signed_as_if_they_were_ours(repository, key, content):
+    publish(package(), repository, key.private)
+    (path,) = (repository / "listings").iterdir()
+    path.unlink() if content is None else path.write_bytes(content)
+
+    with pytest.raises(RepositoryInvalid, match="not the file that the signed index names"):
+        publish(package(version="1.1.0"), repository, key.private)
+
+
+def test_what_is_published_is_found_by_the_search_index_that_comes_with_it(repository, key):
+    for slug in ("welcome-mailer", "audit-trail"):
+        publish(package(name=slug, displayName=slug.replace("-", " ").title()), repository, key.private)
+
+    index = verified_index(repository, key.public)
+    search = SearchIndex(gzip.decompress((repository / index["search"]["url"]).read_bytes()))
+    assert [one.slug for one in search.search("audit").summaries] == ["audit-trail"]
+    assert search.search().total == 2
+
+
+def test_the_files_of_the_index_before_stay_for_its_readers_and_older_ones_go(repository, key):
+    names = set()
+    for patch in range(4):
+        publish(package(version=f"1.0.{patch}"), repository, key.private)
+        before, names = names, {entry["url"] for entry in verified_index(repository, key.public)["listings"].values()}
+
+    assert {f"listings/{path.name}" for path in (repository / "listings").iterdir()} == before | names
+    assert (files_in(repository, "listings"), files_in(repository, "search")) == (2, 2)
+
+
+def test_a_release_changes_the_listings_of_its_own_file_only(repository, key):
+    for number in range(20):
+        publish(package(name=f"plugin-{number}"), repository, key.private)
+    before = verified_index(repository, key.public)["listings"]
+
+    publish(package(name="plugin-7", version="1.1.0"), repository, key.private)
+
+    after = verified_index(repository, key.public)["listings"]
+    assert [shard for shard in after if after[shard] != before[shard]] == [shard_of("plugin-7")]
+
+
+def test_a_repository_that_has_everything_in_its_index_goes_on_in_the_present_format(repository, key):
+    release = publish(package(), repository, key.private)
+    plugins = verified_index(repository, key.public)["plugins"]
+    content = json.dumps({"format": 1, "sequence": 41, "plugins": plugins}).encode()
+    (repository / "index.json").write_bytes(content)
+    (repository / "index.json.sig").write_bytes(sign(content, key.private))
+
+    publish(package(name="another"), repository, key.private)
+
+    index = verified_index(repository, key.public)
+    assert (index["format"], index["sequence"]) == (2, 42)
+    assert {plugin["slug"]: plugin["releases"][0]["sha256"] for plugin in index["plugins"]}["welcome-mailer"] == release.sha256
+
+
+@pytest.mark.parametrize(
+    ("figures", "fault"),
+    [
+        ({"nobody": {"downloads": 1}}, "no plugin 'nobody'"),
+        ({"welcome-mailer": {"stars": 5}}, "is no figure"),
+        ({"welcome-mailer": {"rating": 5.1}}, "from 0 to 5"),
+        ({"welcome-mailer": {"downloads": -1}}, "not below 0"),
+        ({"welcome-mailer": {"reviews_count": True}}, "whole number"),
+        ({"welcome-mailer": 5}, "must be an object"),
+    ],
+)
+def test_figures_that_are_none_change_nothing(repository, key, figures, fault):
+    publish(package(), repository, key.private)
+
+    with pytest.raises(FiguresInvalid, match=fault):
+        set_figures({"welcome-mailer": {"downloads": 7}, **figures}, repository, key.private)
+
+    assert verified_index(repository, key.public)["sequence"] == 1
 
 
 def test_a_publisher_that_died_between_signature_and_index_is_finished_by_the_next(repository, key):
@@ -358,3 +448,35 @@ def test_what_semver_does_not_allow_is_no_version(text):
 @pytest.mark.parametrize("text", ["0.0.0", "1.0.0-0", "1.0.0--", "1.0.0-a.b+001", "1.0.0+build.7"])
 def test_what_semver_allows_is_a_version(text):
     assert is_version(text)
+
+
+def test_a_release_carries_its_publishers_signature_which_the_platform_accepts(repository, key):
+    author = generate_key()
+
+    release = publish(package(), repository, key.private, publisher_key=author.private)
+
+    (listed,) = verified_index(repository, key.public)["plugins"][0]["releases"]
+    assert listed["publisher"] == author.public
+    statement = publishers.statement(release.slug, release.version, release.sha256)
+    assert publishers.is_signed(statement, listed["publisher_signature"], author.public)
+    assert not publishers.is_signed(
+        publishers.statement("another", release.version, release.sha256), listed["publisher_signature"], author.public
+    )
+
+
+def test_a_release_without_a_publishers_key_names_nobody(repository, key):
+    publish(package(), repository, key.private)
+
+    (listed,) = verified_index(repository, key.public)["plugins"][0]["releases"]
+    assert "publisher" not in listed
+
+
+def test_a_publishers_key_is_made_once_for_its_owner_only(tmp_path):
+    path = tmp_path / "streamspace" / "publisher.key"
+
+    first, again = kept_key(path), kept_key(path)
+
+    assert first == again
+    assert len(first) == 32
+    assert path.stat().st_mode & 0o077 == 0
+    assert [file.name for file in path.parent.iterdir()] == ["publisher.key"]
