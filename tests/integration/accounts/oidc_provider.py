@@ -10,15 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from chalicelib.accounts.oidc import challenge_of
 
 
 @cache
-def key(name: str) -> RSAKey:
-    return RSAKey.generate_key(2048, {"kid": name, "use": "sig"})
+def key(name: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def public(name: str) -> dict[str, Any]:
+    return {**RSAAlgorithm.to_jwk(key(name).public_key(), as_dict=True), "kid": name, "use": "sig"}
 
 
 class OidcProvider(ThreadingHTTPServer):
@@ -30,7 +35,9 @@ class OidcProvider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.issuer = f"http://127.0.0.1:{self.server_port}"
         self.published = ["one"]
-        self.signed_by: RSAKey | OctKey = key("one")
+        self.signed_by = "one"
+        # What signs in the place of that key.
+        self.secret: bytes | None = None
         self.header: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
         self.document: dict[str, Any] = {}
@@ -68,9 +75,9 @@ class OidcProvider(ThreadingHTTPServer):
             **json.loads(begun["who"]),
         }
         said = {name: value for name, value in {**said, **self.claims}.items() if value is not None}
-        kid = self.signed_by.kid if isinstance(self.signed_by, RSAKey) else "one"
-        header = {"alg": "RS256", "kid": kid, **self.header}
-        return {"id_token": jwt.encode(header, said, self.signed_by, algorithms=[header["alg"]]), "token_type": "Bearer"}
+        header = {"alg": "RS256", "kid": self.signed_by, **self.header}
+        signs = self.secret if self.secret is not None else None if header["alg"] == "none" else key(self.signed_by)
+        return {"id_token": jwt.encode(said, signs, algorithm=header.pop("alg"), headers=header), "token_type": "Bearer"}
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -80,7 +87,7 @@ class _Answers(BaseHTTPRequestHandler):
         provider = self.server
         provider.asked.append(self.path)
         if self.path == "/keys":
-            self._say(200, {"keys": [{"kty": "unheard-of"}, *(key(name).as_dict(private=False) for name in provider.published)]})
+            self._say(200, {"keys": [{"kty": "unheard-of"}, *map(public, provider.published)]})
         else:
             document = {
                 "issuer": provider.issuer,
