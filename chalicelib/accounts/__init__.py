@@ -10,12 +10,13 @@ Promises
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import counts, guessing, visits
+from chalicelib.accounts import counts, guessing, sso, visits
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import (
     InvalidEmail,
     PasswordChangeRequired,
     SignInLocked,
+    SsoFailed,
     TokenNotFound,
     UserAlreadyExists,
     UserNotFound,
@@ -61,6 +62,7 @@ __all__ = [
     "Quotas",
     "SignInLocked",
     "SignedIn",
+    "SsoFailed",
     "Token",
     "TokenNotFound",
     "User",
@@ -89,6 +91,7 @@ __all__ = [
     "revoke_plugin_token",
     "revoke_token",
     "set_password",
+    "sso",
     "suspend",
     "update_user",
     "user_object",

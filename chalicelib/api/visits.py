@@ -49,6 +49,7 @@ def auth(request: Request, id: str) -> Reply:
     return Reply(text="", headers={"Set-Cookie": browsers.cookie(browsers.VISIT, made)} if made else {})
 
 
+# Token, session and ticket; or whether there is single sign-on.
 @routes.get("/sessions/{id}/enter", public=True, query=_RETURN, returns="Pages", aws_calls=3)
 def enter(request: Request, id: str) -> Reply:
     """Where the ingress sends a browser that must sign in: on to the session where it has, and else to a page with a form."""
@@ -166,7 +167,7 @@ def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = No
         f'<form method="post" action="enter?{escape(rd)}">'
         '<label>Username <input name="username" autocomplete="username" required autofocus></label>'
         '<label>Password <input name="password" type="password" autocomplete="current-password" required></label>'
-        f"{new_password}<button>Sign in</button></form>"
+        f"{new_password}<button>Sign in</button></form>{_other_way(request, id, rd)}"
     )
     return browsers.page(
         "Sign in",
@@ -175,6 +176,13 @@ def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = No
         goes_to=f"https://{sessions.visiting.host_of(id)}" if _is_host(id) else "",
         headers=_retry_after(error),
     )
+
+
+def _other_way(request: Request, id: str, rd: str) -> str:
+    if accounts.sso.settings() is None:
+        return ""
+    after = f"{request.path}?{rd}"
+    return f'<p><a class="button" href="../../auth/sso/login?{escape(urlencode({"after": after}))}">Single sign-on</a></p>'
 
 
 def _message(sentence: str, status: int) -> Reply:
