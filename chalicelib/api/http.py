@@ -75,6 +75,7 @@ class Route:
     body: validation.Schema | None
     query: Mapping[str, validation.Schema]
     body_limit: int
+    instead: Mapping[str, Any]
     takes: tuple[str, ...]
     aws_calls: int
     rate: str
@@ -139,9 +140,10 @@ class Request:
     def limited_body(self) -> bytes:
         """The body as it came. Raises PayloadTooLarge for more than the route takes."""
         if len(self.raw_body) > self.route.body_limit:
-            raise PayloadTooLarge(
-                f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}", limit_bytes=self.route.body_limit
-            )
+            message = f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}"
+            if hint := self.route.instead.get("hint"):
+                message += f"; {hint}"
+            raise PayloadTooLarge(message, limit_bytes=self.route.body_limit, **self.route.instead)
         return self.raw_body
 
     @cached_property
@@ -199,6 +201,7 @@ class Routes:
     ``scope``: what a plugin's token, or a personal token with scopes, must have; None keeps such tokens out, unless they have ``admin``.
     ``public``: no token needed. ``plugin_only``: a plugin's token needed.
     ``aws_calls``: at most so many AWS calls, the token's included, and the one that counts the request left out.
+    ``instead``: what one can do with a body that is too large, as details of that error; its ``hint`` is the sentence for people.
     ``rate``: the group that the request counts in (``core.rate_limiter``); by default the one that the path says.
     """
 
@@ -219,6 +222,7 @@ class Routes:
                     body=rule.get("body"),
                     query=rule.get("query", {}),
                     body_limit=rule.get("body_limit", DEFAULT_BODY_LIMIT),
+                    instead=rule.get("instead", {}),
                     takes=rule.get("takes", ("application/json",)),
                     aws_calls=rule["aws_calls"],
                     rate=rule.get("rate") or rate_group(method, pattern),

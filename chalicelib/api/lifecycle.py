@@ -5,12 +5,33 @@ from __future__ import annotations
 from chalicelib import jobs, plugins
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.job_answers import answer
+from chalicelib.api.routing import BASE_PATH
 from chalicelib.api.views import jobs as views
+from chalicelib.core import clock, uploads
 
 routes = Routes()
 
-# API Gateway passes 10 MB on, but a Lambda event holds 6 MB.
-_LARGEST_UPLOAD = 5_500_000
+# API Gateway passes 10 MB on, but a Lambda event holds 6 MB, and has the body as base64.
+_LARGEST_REQUEST = 4_500_000
+_UPLOADS = "/admin/plugins/install/uploads"
+_UPLOAD_FIRST = {
+    "hint": f"upload a larger package first: POST {BASE_PATH}{_UPLOADS} with its size_bytes says where to, then name its upload_id here",
+    "upload": {
+        "method": "POST",
+        "href": f"{BASE_PATH}{_UPLOADS}",
+        "body": {"size_bytes": "the package's size"},
+        "limit_bytes": plugins.LARGEST_PACKAGE_BYTES,
+        "then": {"upload_id": "what it answers"},
+    },
+}
+_NEW_UPLOAD = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["size_bytes"],
+    "properties": {"size_bytes": {"type": "integer", "minimum": 1, "maximum": plugins.LARGEST_PACKAGE_BYTES}},
+}
+_PACKAGE = {"type": "string", "minLength": 1, "description": "A package in base64"}
+_UPLOAD_ID = {"type": "string", "minLength": 1, "maxLength": 100, "description": f"A package that was uploaded: see POST {_UPLOADS}"}
 
 _INSTALL = {
     "type": "object",
@@ -18,7 +39,8 @@ _INSTALL = {
         "source": {"enum": ["marketplace", "upload"]},
         "slug": {"type": "string", "minLength": 1, "maxLength": 63},
         "version": {"type": "string", "minLength": 1, "maxLength": 64},
-        "package": {"type": "string", "minLength": 1},
+        "package": _PACKAGE,
+        "upload_id": _UPLOAD_ID,
         "activate": {"type": "boolean"},
         # For plugins that need one, which are refused while licences are not checked; others have no use for it.
         "license_key": {"type": "string", "maxLength": 100},
@@ -27,7 +49,13 @@ _INSTALL = {
     "additionalProperties": False,
     "allOf": [
         {"if": {"properties": {"source": {"const": "marketplace"}}}, "then": {"required": ["slug"]}},
-        {"if": {"properties": {"source": {"const": "upload"}}}, "then": {"required": ["package"]}},
+        {
+            "if": {"properties": {"source": {"const": "upload"}}},
+            "then": {
+                "oneOf": [{"required": ["package"]}, {"required": ["upload_id"]}],
+                "description": "Must have either package or upload_id",
+            },
+        },
     ],
 }
 
@@ -36,29 +64,54 @@ _UPDATE = {
     "properties": {
         "version": {"type": "string", "minLength": 1, "maxLength": 64},
         "backup": {"type": "boolean", "default": True},
-        "package": {"type": "string", "minLength": 1, "description": "A package in base64, instead of the marketplace's"},
+        "package": _PACKAGE,
+        "upload_id": _UPLOAD_ID,
     },
     "additionalProperties": False,
-    "not": {"required": ["version", "package"]},
+    "description": "Must have at most one of version, package and upload_id",
+    "not": {"anyOf": [{"required": pair} for pair in (["version", "package"], ["version", "upload_id"], ["package", "upload_id"])]},
 }
 
 
-@routes.post("/admin/plugins/install", permission="plugins.install", body=_INSTALL, body_limit=_LARGEST_UPLOAD, aws_calls=40)
+@routes.post(_UPLOADS, permission="plugins.install", body=_NEW_UPLOAD, aws_calls=1)
+def begin_upload(request: Request) -> Reply:
+    """``{upload_id, url, method, headers, expires_at}``: send exactly so many bytes there, without a token; then install or update with the
+    id. It is the caller's alone, serves once, and is gone after a day."""
+    upload = uploads.begin(_owner(request), request.body["size_bytes"])
+    body = {"upload_id": upload.id, "url": upload.url, "method": upload.method, "headers": upload.headers}
+    return Reply({**body, "expires_at": clock.rfc3339(upload.expires_at)}, status=201)
+
+
+@routes.post(
+    "/admin/plugins/install",
+    permission="plugins.install",
+    body=_INSTALL,
+    body_limit=_LARGEST_REQUEST,
+    instead=_UPLOAD_FIRST,
+    aws_calls=40,
+)
 def install(request: Request) -> Reply:
     """REST §7. 200 when done within 20 s, else 202. 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID,
     DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
-    job = jobs.start_install(request.body, actor=request.caller.actor)
+    job = jobs.start_install(request.body, actor=request.caller.actor, uploader=_owner(request))
     return answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
 
 
-@routes.post("/admin/plugins/{slug}/update", permission="plugins.update", body=_UPDATE, body_limit=_LARGEST_UPLOAD, aws_calls=40)
+@routes.post(
+    "/admin/plugins/{slug}/update",
+    permission="plugins.update",
+    body=_UPDATE,
+    body_limit=_LARGEST_REQUEST,
+    instead=_UPLOAD_FIRST,
+    aws_calls=40,
+)
 def update(request: Request, slug: str) -> Reply:
     """REST §8. Without a version to the newest that fits; with one also to an older. 200 when done within 20 s, else 202.
 
     404 PLUGIN_NOT_FOUND; 409 PLUGIN_UP_TO_DATE, OPERATION_IN_PROGRESS; 422 DEPENDENCY_CONFLICT, PACKAGE_INVALID; 503
     MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
     """
-    job = jobs.start_update(slug, request.body, actor=request.caller.actor)
+    job = jobs.start_update(slug, request.body, actor=request.caller.actor, uploader=_owner(request))
     return answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
 
 
@@ -88,6 +141,11 @@ def deactivate(request: Request, slug: str) -> Reply:
     """REST §6. 409 PLUGIN_NOT_ACTIVE, 422 HAS_DEPENDENTS, 403 PLUGIN_IS_CORE, 404 PLUGIN_NOT_FOUND."""
     plugin = plugins.deactivate(slug, by=request.caller)
     return Reply(views.deactivation(plugin), message="Plugin deactivated successfully")
+
+
+def _owner(request: Request) -> str:
+    """Whose an upload is. No slug has a dot, so no plugin's uploads are a person's."""
+    return f"{request.caller.kind}.{request.caller.id}"
 
 
 @routes.get("/admin/jobs/{job_id}", permission="plugins.view", aws_calls=2)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
 from chalicelib import marketplace, messaging, plugins, runtime
-from chalicelib.core import clock, config, ids
-from chalicelib.core.errors import ValidationError
+from chalicelib.core import clock, config
 from chalicelib.core.versions import Dependency
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, backups, records
+from chalicelib.jobs.packages import Given
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 from chalicelib.plugins import InstalledPlugin, Package
@@ -41,16 +39,9 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
     }
 
 
-def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
-    """The package waits in the bucket for its job. Raises ValidationError, PackageInvalid and what :func:`plan_from_marketplace` raises."""
-    try:
-        archive = base64.b64decode(package_base64, validate=True)
-    except binascii.Error as error:
-        raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
-    plan = _plan_of_package(plugins.read_package(archive), activate=activate)
-    key = f"uploads/{ids.text('upload')}.zip"
-    artifacts.put(key, archive)
-    return {**plan, "source": "upload", "upload_key": key}
+def plan_from_upload(given: Given, *, activate: bool) -> dict[str, Any]:
+    """The package waits in the bucket for its job. Raises what :func:`plan_from_marketplace` raises."""
+    return {**_plan_of_package(given.package, activate=activate), **given.keep()}
 
 
 def plan_from_backup(key: str, slug: str) -> dict[str, Any]:

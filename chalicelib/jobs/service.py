@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
-from chalicelib.jobs import install, records, restore, uninstall, update
+from chalicelib.jobs import install, packages, records, restore, uninstall, update
 from chalicelib.jobs.records import FAILED, Job, News
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
@@ -20,32 +20,25 @@ _FIRST_LOOK_S = 0.2
 _LONGEST_PAUSE_S = 1.0
 
 
-def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
-    """Raises what the plans raise, and PluginBusy."""
+def start_install(request: dict[str, Any], *, actor: Actor, uploader: str = "") -> Job:
+    """``uploader``: whose an ``upload_id`` in the request must be. Raises what the plans raise, and PluginBusy."""
     activate = bool(request.get("activate", False))
     if request["source"] == "upload":
-        plan = install.plan_from_upload(request["package"], activate=activate)
+        plan = install.plan_from_upload(packages.of_request(request, uploader), activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
-    try:
-        return _start("install", plan["slug"], plan, actor)
-    except Exception:
-        install.discard_upload(plan)
-        raise
+    return _start_with_package("install", plan["slug"], plan, request, actor, uploader)
 
 
-def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
-    """``request``: version?, backup?, package? (base64, instead of the marketplace's). Raises what the plans raise, and PluginBusy."""
+def start_update(slug: str, request: dict[str, Any], *, actor: Actor, uploader: str = "") -> Job:
+    """``request``: version?, backup?, package? (base64) or upload_id? (instead of the marketplace's). Raises what the plans raise, and
+    PluginBusy."""
     backup = bool(request.get("backup", True))
-    if request.get("package") is not None:
-        plan = update.plan_from_upload(slug, request["package"], backup=backup)
+    if packages.is_given(request):
+        plan = update.plan_from_upload(slug, packages.of_request(request, uploader), backup=backup)
     else:
         plan = update.plan_from_marketplace(slug, request.get("version"), backup=backup)
-    try:
-        return _start("update", slug, plan, actor)
-    except Exception:
-        install.discard_upload(plan)
-        raise
+    return _start_with_package("update", slug, plan, request, actor, uploader)
 
 
 def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
@@ -57,6 +50,17 @@ def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:
     """Raises PluginNotFound, PluginIsCore, HasDependents, PluginBusy."""
     return _start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
+
+
+def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dict[str, Any], actor: Actor, uploader: str) -> Job:
+    """The job has its own copy of the package: nothing that is uploaded later changes it."""
+    try:
+        job = _start(kind, slug, plan, actor)
+    except Exception:
+        install.discard_upload(plan)
+        raise
+    packages.forget(request, uploader)
+    return job
 
 
 def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:

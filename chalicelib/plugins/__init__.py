@@ -45,6 +45,7 @@ from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
 from chalicelib.plugins.migrations import schema as migration_schema
+from chalicelib.plugins.package import LARGEST_ARCHIVE_BYTES as LARGEST_PACKAGE_BYTES
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
 from chalicelib.plugins.refreshing import refresh_functions
@@ -68,6 +69,7 @@ from chalicelib.plugins.settings import restore as restore_settings
 from chalicelib.plugins.settings import shown as shown_settings
 
 __all__ = [
+    "LARGEST_PACKAGE_BYTES",
     "DependenciesNotMet",
     "DependencyConflict",
     "HasDependents",
