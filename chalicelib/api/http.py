@@ -72,6 +72,7 @@ class Route:
     scope: str | None
     public: bool
     plugin_only: bool
+    ticket: Callable[[Request], Caller | None] | None
     body: validation.Schema | None
     query: Mapping[str, validation.Schema]
     body_limit: int
@@ -111,6 +112,10 @@ class Request:
             raise Unauthenticated("The Authorization header must be 'Bearer <token>'")
         caller = accounts.caller_of(token.strip())
         self._caller = replace(caller, hops=self._hops()) if caller.is_plugin else caller
+        return self._caller
+
+    def identify_by(self, ticket: Callable[[Request], Caller | None]) -> Caller | None:
+        self._caller = ticket(self)
         return self._caller
 
     def _hops(self) -> int | None:
@@ -200,6 +205,7 @@ class Routes:
     ``permission``: what a person must have (None: being signed in is enough).
     ``scope``: what a plugin's token, or a personal token with scopes, must have; None keeps such tokens out, unless they have ``admin``.
     ``public``: no token needed. ``plugin_only``: a plugin's token needed.
+    ``ticket``: gives the caller of a request without a token, for programs that can send none; None where it brings no ticket.
     ``aws_calls``: at most so many AWS calls, the token's included, and the one that counts the request left out.
     ``instead``: what one can do with a body that is too large, as details of that error; its ``hint`` is the sentence for people.
     ``rate``: the group that the request counts in (``core.rate_limiter``); by default the one that the path says.
@@ -219,6 +225,7 @@ class Routes:
                     scope=rule.get("scope"),
                     public=rule.get("public", False),
                     plugin_only=rule.get("plugin_only", False),
+                    ticket=rule.get("ticket"),
                     body=rule.get("body"),
                     query=rule.get("query", {}),
                     body_limit=rule.get("body_limit", DEFAULT_BODY_LIMIT),
@@ -340,7 +347,7 @@ def _admit(request: Request) -> None:
     route = request.route
     if not route.public:
         # A public route looks the token up itself where it makes a difference: a stale one must not keep anybody from signing in.
-        caller = request.identify()
+        caller = request.identify() or (route.ticket and request.identify_by(route.ticket))
         if caller is None:
             raise Unauthenticated()
         count_caller(request, caller)

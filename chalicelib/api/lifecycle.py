@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib import jobs, plugins
+from chalicelib import accounts, jobs, plugins
+from chalicelib.accounts import Caller
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.job_answers import answer
 from chalicelib.api.routing import BASE_PATH
@@ -154,8 +155,30 @@ def job_record(request: Request, job_id: str) -> Reply:
     return Reply(views.job(jobs.get(job_id)))
 
 
-@routes.get("/admin/plugins/install/{job_id}/progress", permission="plugins.view", aws_calls=60)
+@routes.post("/admin/jobs/{job_id}/tickets", permission="plugins.view", aws_calls=3)
+def ticket(request: Request, job_id: str) -> Reply:
+    """``{progress, expires_at}``: where a browser's EventSource follows the job, without a token, as the caller. 404 JOB_NOT_FOUND."""
+    made = jobs.tickets.issue(jobs.get(job_id).id, request.caller.token_hash)
+    return Reply({"progress": views.progress_address(job_id, made), "expires_at": clock.rfc3339(made.expires_at)}, status=201)
+
+
+def _holder_of_ticket(request: Request) -> Caller | None:
+    text = request.query["ticket"]
+    if text is None:
+        return None
+    return accounts.holder_of(jobs.tickets.token_hash_of(request.path_parameters["job_id"], text))
+
+
+@routes.get(
+    "/admin/plugins/install/{job_id}/progress",
+    permission="plugins.view",
+    query={"ticket": {"type": "string", "maxLength": 100}, "last_event_id": {"type": "string", "maxLength": 100}},
+    ticket=_holder_of_ticket,
+    aws_calls=60,
+)
 def progress(request: Request, job_id: str) -> Reply:
-    """REST §7, progress. Waits up to 20 s for news and returns it; the client reconnects with Last-Event-ID. 404 JOB_NOT_FOUND."""
-    news = jobs.wait_for_news(job_id, request.header("last-event-id") or "")
-    return Reply(text=views.event_stream(news), headers={"Content-Type": "text/event-stream; charset=utf-8"})
+    """REST §7, progress. Waits up to 20 s for news and returns it; the client asks again with ``Last-Event-ID`` (or ``last_event_id``), and
+    gets 204 after the last event: the sign for an EventSource to stop. 404 JOB_NOT_FOUND."""
+    news = jobs.wait_for_news(job_id, request.header("last-event-id") or request.query["last_event_id"] or "")
+    headers = {"Content-Type": "text/event-stream; charset=utf-8"}
+    return Reply(text="", status=204) if news is None else Reply(text=views.event_stream(news), headers=headers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.jobs import steps
+from chalicelib.jobs import steps, tickets
 from chalicelib.jobs.backups import Backup
 from chalicelib.jobs.backups import listed as backups_of
 from chalicelib.jobs.errors import InstallationFailed, RestorationFailed, UninstallationFailed, UpdateFailed
@@ -56,6 +56,7 @@ __all__ = [
     "start_restore",
     "start_uninstall",
     "start_update",
+    "tickets",
     "wait_for_end",
     "wait_for_news",
 ]

@@ -101,6 +101,10 @@ class News:
     event: str
     data: dict[str, Any]
 
+    @property
+    def is_last(self) -> bool:
+        return self.event in ("complete", "failed")
+
 
 def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str]) -> Job:
     """A new job, with the locks on all plugins that it will touch. Raises PluginBusy, naming the plugin, and writes nothing."""

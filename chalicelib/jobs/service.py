@@ -124,15 +124,19 @@ def wait_for_end(job_id: str, patience_s: float = PATIENCE_S) -> Job:
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
-def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News]:
-    """Progress events after the given one, waiting for the first; empty when none came in time. Raises JobNotFound."""
+def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News] | None:
+    """Progress events after the given one, waiting for the first; empty when none came in time, None after the last. Raises JobNotFound."""
     has_ended = records.get(job_id).has_ended
     deadline = time.monotonic() + patience_s
     pause_s = _FIRST_LOOK_S
     while True:
         found = records.news(job_id, after)
-        # Of a job that has ended there will be no more.
-        if found or has_ended or time.monotonic() + pause_s > deadline:
+        if found:
             return found
+        # A job ends a moment before its end is told.
+        if has_ended and any(one.is_last for one in records.news(job_id)):
+            return None
+        if time.monotonic() + pause_s > deadline:
+            return []
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

@@ -263,7 +263,7 @@ def test_following_an_ended_job_waits_for_nothing(platform, repository):
     job = platform.install("base")
     last = jobs.wait_for_news(job.id, "")[-1]
 
-    assert jobs.wait_for_news(job.id, last.id, patience_s=60) == []
+    assert jobs.wait_for_news(job.id, last.id, patience_s=60) is None
 
 
 @pytest.mark.parametrize("after", ["é", "~", "PROGRESS#", "0", "-1", "x" * 3000])
