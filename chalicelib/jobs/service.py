@@ -11,6 +11,7 @@ from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
 from chalicelib.jobs import install, packages, records, restore, uninstall, update
 from chalicelib.jobs.records import FAILED, Job, News
+from chalicelib.plugins import PluginBusy
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
 PATIENCE_S = 20.0
@@ -55,7 +56,7 @@ def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -
 def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dict[str, Any], actor: Actor, uploader: str) -> Job:
     """The job has its own copy of the package: nothing that is uploaded later changes it."""
     try:
-        job = _start(kind, slug, plan, actor)
+        job = _start_or_wait(kind, slug, plan, actor)
     except Exception:
         install.discard_upload(plan)
         raise
@@ -63,8 +64,18 @@ def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dic
     return job
 
 
+def _start_or_wait(kind: str, slug: str, plan: dict[str, Any], actor: Actor) -> Job:
+    """An installation whose dependency another job works on begins, and waits for its turn. Raises PluginBusy for the plugin itself."""
+    try:
+        return _start(kind, slug, plan, actor)
+    except PluginBusy as busy:
+        if kind != "install" or busy.details["slug"] == slug:
+            raise
+        return _start(kind, slug, install.waiting(plan), actor)
+
+
 def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
-    job = records.begin(kind, slug, request, actor=actor, locks=request["locks"])
+    job = records.begin(kind, slug, request, actor=actor)
     try:
         _execute(job)
     except Exception:
