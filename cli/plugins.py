@@ -212,6 +212,8 @@ def check_updates(context: Context, as_json: bool) -> None:
         "changes": "changelog_summary",
     }
     show(found["plugins"], columns, as_json=False, none="Everything is up to date.")
+    if absent := [each["slug"] for each in found.get("not_listed") or []]:
+        click.echo(visible(f"Not in the marketplace, so nobody tells of their updates: {', '.join(absent)}"))
 
 
 @plugins.command()

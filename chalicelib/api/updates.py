@@ -30,8 +30,8 @@ _PERMISSIONS = {
 
 @routes.post("/admin/plugins/check-updates", permission="plugins.update", aws_calls=60)
 def check_updates(_request: Request) -> Reply:
-    """REST §12. Asks the marketplace now; the lists show what it said. 503 MARKETPLACE_UNAVAILABLE. One AWS call more for each plugin
-    about which something changed."""
+    """REST §12. Asks the marketplace now; the lists show what it said. ``not_listed``: what is not in the marketplace (any more), another
+    thing than a marketplace that is away: 503 MARKETPLACE_UNAVAILABLE. One AWS call more for each plugin about which something changed."""
     found = plugins.updates.check()
     data: dict[str, Any] = {
         "updates_available": len(found),
@@ -49,6 +49,7 @@ def check_updates(_request: Request) -> Reply:
             }
             for one in found
         ],
+        "not_listed": [one.summary() for one in plugins.updates.not_listed()],
         "checked_at": clock.rfc3339(clock.now()),
     }
     return Reply(data)

@@ -83,6 +83,11 @@ def check() -> list[AvailableUpdate]:
     return found
 
 
+def not_listed() -> list[InstalledPlugin]:
+    """The installed plugins that the latest check did not find in the marketplace: they left it, or came by upload. One Query."""
+    return [plugin for plugin in registry.all_installed() if (plugin.update_found or {}).get("is_listed") is False]
+
+
 def _note(update: AvailableUpdate | None, *, is_listed: bool) -> dict[str, Any]:
     if update is None:
         return {"is_listed": is_listed}

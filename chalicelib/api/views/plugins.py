@@ -38,6 +38,8 @@ def plugin(one: InstalledPlugin) -> dict[str, Any]:
         "has_settings": one.manifest.has_settings,
         "has_update": has_update(one),
         "latest_version": one.latest_version if one.latest_version and has_update(one) else one.version,
+        # Whether the marketplace has it; None: nobody has looked yet.
+        "is_listed": (one.update_found or {}).get("is_listed"),
         "has_valid_license": not one.manifest.requires_license,
         "installed_at": _time(one.installed_at),
         "activated_at": _time(one.activated_at),
@@ -76,8 +78,6 @@ def details(one: InstalledPlugin) -> dict[str, Any]:
             "new_scopes": found.get("new_scopes", []),
             "new_dependencies": found.get("new_dependencies", []),
         },
-        # None: nobody has looked yet.
-        "is_listed": (one.update_found or {}).get("is_listed"),
     }
 
 

@@ -59,7 +59,7 @@ def held_up(shelf, slug):
 def test_when_the_first_is_rolled_back_the_second_brings_the_dependency_itself(shelf):
     first = held_up(shelf, "left")
     second = start("right")
-    assert jobs.wait_for_end(second.id, patience_s=1).status == "running"
+    assert not jobs.wait_for_end(second.id, patience_s=1).has_ended
 
     for step in ("dependencies", "extracting", "downloading"):
         jobs.run_step({"job_id": first.id, "action": "undo", "step": step})
