@@ -75,6 +75,13 @@ def update_check(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return updates.handle(event)
 
 
+@app.lambda_function(name="license-check")
+def license_check(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib.workers import licenses
+
+    return licenses.handle(event)
+
+
 @app.lambda_function(name="sweeper")
 def sweeper(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.workers import sweeps

@@ -10,6 +10,8 @@ magnitude and nothing more. CPU time is given where one process does all the wor
 - ``aws_calls``: how many AWS calls each route may make, and what some of them made
 - ``memory``: the most that a process held until its first answer
 - ``search``: the marketplace's search index with 100,000 plugins, against SQLite's FTS5
+- ``session_start``: two thousand sessions started in the simulated cluster; what the last ones cost, against the first
+- ``session_sweep``: the sweep over ten due sessions among a hundred, against a hundred thousand
 - ``install``: where the time of an installation goes, step by step, on the local stack
 - ``event_to_hook``: from a committed event to the first line of a plugin's hook, on the local stack
 

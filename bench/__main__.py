@@ -14,7 +14,18 @@ from pathlib import Path
 from bench import stack
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-IN_PROCESS = ("cold_start", "memory", "warm_request", "aws_calls", "sdk", "fan_out", "search")
+IN_PROCESS = (
+    "cold_start",
+    "memory",
+    "warm_request",
+    "aws_calls",
+    "plugin_management",
+    "sdk",
+    "fan_out",
+    "search",
+    "session_start",
+    "session_sweep",
+)
 ON_THE_STACK = ("install", "event_to_hook")
 
 

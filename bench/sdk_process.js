@@ -3,6 +3,8 @@
 // node sdk_process.js FOLDER first|warm ROUNDS URL: answers a call from the plugin, or the bare handler, in the folder.
 const path = require('node:path');
 
+const write = process.stdout.write.bind(process.stdout); // as it is: the SDK takes it over
+
 const [folder, mode, rounds, url] = process.argv.slice(2);
 const context = { getRemainingTimeInMillis: () => 30_000 };
 const { handler } = require(path.join(folder, 'streamspace_shim.js'));
@@ -24,5 +26,5 @@ async function main() {
 }
 
 main().then((found) => {
-  process.stdout.write(`${JSON.stringify({ found })}\n`, () => process.reallyExit(0));
+  write(`${JSON.stringify({ found })}\n`, () => process.reallyExit(0));
 });

@@ -18,6 +18,7 @@ from cli.manifests import read_manifest
 from cli.output import json_option, show_json
 from cli.packing import pack
 from cli.publishing import publish
+from cli.signing import kept_key
 from cli.starting import LANGUAGES, TYPES, start
 from cli.validating import FAULT, runtime_and_main, validate
 
@@ -108,7 +109,7 @@ def dev_command(context: Context, folder: Path, remove: bool) -> None:
 
 
 @plugin.command("pack")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="{name}-{version}.zip by default.")
 def pack_command(folder: Path, output: Path | None) -> None:
     """Make the package of a plugin's folder. The same files always give the same package.
@@ -126,15 +127,26 @@ def pack_command(folder: Path, output: Path | None) -> None:
 @click.argument("package", metavar="PACKAGE.zip", type=click.Path(exists=True, path_type=Path))
 @click.option("--repository", type=click.Path(file_okay=False, path_type=Path), help="The local stack's by default.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The local stack's by default.")
+@click.option(
+    "--publisher-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Yours, which signs the release. By default the local stack's; elsewhere the one in your configuration folder, made at first.",
+)
+@click.option("--unsigned", is_flag=True, help="Sign the index only: the platform cannot say who made the release.")
 @json_option
-def publish_command(package: Path, repository: Path | None, key: Path | None, as_json: bool) -> None:
-    """Add a release to a repository and sign its new index.
+def publish_command(
+    package: Path, repository: Path | None, key: Path | None, publisher_key: Path | None, unsigned: bool, as_json: bool
+) -> None:
+    """Add a release to a repository, sign it, and sign the new index.
 
     Instead of a package it may be a plugin's folder, which is packed first. On a local stack no options are needed.
     """
+    if unsigned and publisher_key is not None:
+        raise click.UsageError("Give --publisher-key or --unsigned, not both")
+    signer = None if unsigned else kept_key(publisher_key or _own_publisher_key(is_local=repository is None or key is None))
     repository, private_key = own_repository(repository, key)
     content = pack(package) if package.is_dir() else package.read_bytes()
-    release = publish(content, repository, private_key)
+    release = publish(content, repository, private_key, publisher_key=signer)
     if as_json:
         show_json(dataclasses.asdict(release))
     elif release.is_new:
@@ -152,6 +164,10 @@ def own_repository(repository: Path | None, key: Path | None) -> tuple[Path, byt
         if not key.is_file():
             raise RepositoryInvalid(f"The local stack has no signing key at {key}")
     return repository, key.read_bytes()
+
+
+def _own_publisher_key(*, is_local: bool) -> Path:
+    return _local_stack().folder / "keys" / "publisher" if is_local else Path(click.get_app_dir("streamspace")) / "publisher.key"
 
 
 def _local_stack() -> Stack:

@@ -58,5 +58,9 @@ class RepositoryInvalid(CliError):
     code = "REPOSITORY_INVALID"
 
 
+class LicenseUnknown(CliError):
+    code = "LICENSE_UNKNOWN"
+
+
 class FiguresInvalid(CliError):
     code = "FIGURES_INVALID"

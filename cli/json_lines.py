@@ -22,13 +22,12 @@ def lines_of(text: str) -> dict[Path, int]:
 
 def line_of(path: str, lines: dict[Path, int]) -> int:
     """The line of a dotted path; of what is missing, the line of the nearest thing around it."""
-    parts = tuple(path.split("."))
-    # A key may have dots of its own, so the longest part that is there counts, however it is cut.
-    while parts:
-        if parts in lines:
-            return lines[parts]
-        parts = parts[:-1]
-    return 1
+    place: Path = ()
+    rest = path.split(".")
+    # A key may have dots of its own, so the longest one that is there counts.
+    while taken := next((count for count in range(len(rest), 0, -1) if (*place, ".".join(rest[:count])) in lines), 0):
+        place, rest = (*place, ".".join(rest[:taken])), rest[taken:]
+    return lines[place]
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:

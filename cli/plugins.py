@@ -10,9 +10,11 @@ from cli.arguments import as_setting, json_or_text, pairs
 from cli.client import Client, segment
 from cli.context import Context, pass_context, tell
 from cli.jobs import follow_job
+from cli.licenses import plugin_license
 from cli.logs import logs
 from cli.output import Columns, json_option, show, show_json, tree, visible
 from cli.plugin_data import backups, kept, restore
+from cli.policies import lists, policy
 
 _LARGEST_IN_A_REQUEST = 3 * 1024 * 1024  # a third more in base64; the platform takes 4.5 MB
 _NO_WAIT = {"Prefer": "respond-async"}
@@ -72,6 +74,9 @@ def show_plugin(context: Context, slug: str, as_json: bool) -> None:
         "installed at": "installed_at",
         "activated at": "activated_at",
         "error": "error",
+        "denied": "denied",
+        "publisher": "publisher",
+        "off in safe mode": lambda row: "yes" if row.get("paused") else None,
         "notes": "notes",
     }
     show(plugin, columns, as_json=as_json)
@@ -208,12 +213,13 @@ def check_updates(context: Context, as_json: bool) -> None:
         "latest": "latest_version",
         "security": "is_security_update",
         "breaking": "is_breaking_change",
-        "new scopes": "new_scopes",
+        "look first": lambda row: ", ".join(row["approval_reasons"]) or None,
+        "not wanted": lambda row: "pinned" if row["pinned"] else "skipped" if row["skipped"] else None,
         "changes": "changelog_summary",
     }
     show(found["plugins"], columns, as_json=False, none="Everything is up to date.")
-    if absent := [each["slug"] for each in found.get("not_listed") or []]:
-        click.echo(visible(f"Not in the marketplace, so nobody tells of their updates: {', '.join(absent)}"))
+    for slug in found["unlisted"]:
+        click.echo(visible(f"{slug} is not in the marketplace"))
 
 
 @plugins.command()
@@ -402,6 +408,9 @@ def replay(context: Context, slug: str, event_id: int | None, since: str | None,
     click.echo(f"{count} event{'' if count == 1 else 's'} will be delivered again{follows}")
 
 
+plugins.add_command(plugin_license)
 plugins.add_command(logs)
+plugins.add_command(policy)
+plugins.add_command(lists)
 plugins.add_command(backups)
 plugins.add_command(restore)

@@ -21,7 +21,7 @@ from typing import Any
 
 from cli.errors import FiguresInvalid, RepositoryInvalid, VersionExists
 from cli.manifests import Manifest, read_manifest
-from cli.signing import KeyPair, generate_key, is_signed, public_key_of, sign
+from cli.signing import KeyPair, generate_key, is_signed, public_key_of, release_statement, sign
 from cli.versions import precedence
 
 __all__ = ["FIGURES", "KeyPair", "Release", "generate_key", "public_key_of", "publish", "set_figures"]
@@ -65,11 +65,18 @@ class Release:
     """False if the repository already had this very package: then nothing was changed."""
 
 
-def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Release:
+def publish(
+    package: bytes,
+    repository: Path,
+    private_key: bytes,
+    *,
+    publisher_key: bytes | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Release:
     """Put a package into a repository, which is made if it is not there, and sign the new index.
 
-    Publishers wait for one another, so that neither of two releases is lost. ``private_key`` is what
-    `cli.signing.sign` accepts.
+    Publishers wait for one another, so that neither of two releases is lost. ``private_key`` (the repository's, which signs the
+    index) and ``publisher_key`` (the author's, which signs the release; None leaves it unsigned) are what `cli.signing.sign` accepts.
 
     Raises: PackageInvalid; VersionExists if the version is there with other bytes: a release never changes;
     RepositoryInvalid if the index was signed with another key, since platforms that pin that key would refuse the new
@@ -91,7 +98,7 @@ def publish(package: bytes, repository: Path, private_key: bytes, *, now: Callab
             return _as_release(manifest["name"], released, before.sequence, is_new=False)
 
         time = now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        release = _release_entry(manifest, package, digest, time)
+        release = _release_entry(manifest, package, digest, time) | _signed_by(publisher_key, manifest, digest)
         (repository / "packages").mkdir(exist_ok=True)
         _replace(repository / release["url"], package)
         plugin = _with_release(before.plugins.get(manifest["name"]), manifest, release)
@@ -194,10 +201,18 @@ def _release_entry(manifest: Manifest, package: bytes, digest: str, time: str) -
         "size_bytes": len(package),
         "requirements": _requirements(manifest),
         "dependencies": _dependencies(manifest),
+        "libraries": _libraries(manifest),
         "scopes": sorted({scope for scope in manifest.get("permissions") or [] if isinstance(scope, str)}),
         "changelog": _changelog(manifest),
         "is_security_update": manifest.get("is_security_update") is True,
     }
+
+
+def _signed_by(publisher_key: bytes | None, manifest: Manifest, digest: str) -> dict[str, str]:
+    if publisher_key is None:
+        return {}
+    message = release_statement(manifest["name"], manifest["version"], digest)
+    return {"publisher": public_key_of(publisher_key), "publisher_signature": sign(message, publisher_key).decode()}
 
 
 def _changelog(manifest: Manifest) -> str | None:
@@ -246,6 +261,12 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
+def _libraries(manifest: Manifest) -> list[str]:
+    """The names of the packages that it brings along: a platform says where an update brings more."""
+    dependencies = manifest.get("dependencies")
+    return sorted(map(str, dependencies)) if isinstance(dependencies, dict) else []
+
+
 def _with_release(old: Plugin | None, manifest: Manifest, release: dict[str, Any]) -> Plugin:
     releases = sorted([release, *(old["releases"] if old else [])], key=lambda each: precedence(each["version"]), reverse=True)
     # A fix of an older line must not bring back that line's description.
@@ -272,7 +293,7 @@ def _description(manifest: Manifest) -> dict[str, Any]:
         "icon": icon if icon.startswith("https://") else None,
         "category": manifest.get("category"),
         "tags": [tag for tag in manifest.get("tags") or [] if isinstance(tag, str)],
-        "is_premium": manifest.get("is_premium") is True,
+        "is_premium": manifest.get("is_premium") is True or manifest.get("requires_license") is True,
     }
 
 

@@ -127,6 +127,22 @@ def wake(context: Context, session_id: str, as_json: bool) -> None:
     _change(context, session_id, "running", as_json)
 
 
+@sessions.command("open")
+@click.argument("session_id")
+@click.option("--print", "only_print", is_flag=True, help="Only print the address, which works once, within a minute.")
+@json_option
+@pass_context
+def open_session(context: Context, session_id: str, only_print: bool, as_json: bool) -> None:
+    """Open a session in the browser: yours, or as an administrator anybody's."""
+    ticket = context.client.post(f"/sessions/{segment(session_id)}/tickets").data
+    if as_json:
+        show(ticket, {}, as_json=True)
+    elif only_print or click.launch(ticket["url"]) != 0:
+        click.echo(visible(ticket["url"]))
+    else:
+        click.echo(visible(f"Opened {session_id}"))
+
+
 @sessions.command()
 @click.argument("session_id")
 @json_option

@@ -1,7 +1,11 @@
-"""The repository's key: Ed25519 (RFC 8032), private as 32 raw bytes, public as base64 of its 32 raw bytes."""
+"""The keys of a repository and of a publisher: Ed25519 (RFC 8032), private as 32 raw bytes, public as base64 of its 32 raw bytes."""
 
 import base64
 import binascii
+import contextlib
+import os
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -38,6 +42,25 @@ def sign(message: bytes, private_key: bytes) -> bytes:
     Raises: RepositoryInvalid if it is none of these.
     """
     return base64.b64encode(_private(private_key).sign(message))
+
+
+def release_statement(slug: str, version: str, sha256: str) -> bytes:
+    """What a publisher's signature is over; as the platform checks it (``chalicelib/marketplace/publishers.py``), and a test compares."""
+    return f"streamspace-release-v1\n{slug}\n{version}\n{sha256}\n".encode()
+
+
+def kept_key(path: Path) -> bytes:
+    """The private key in that file, which is made, for its owner only, where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(generate_key().private)
+        # Of two who make it at the same moment, both use the one that was first.
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+        Path(name).unlink()
+    return path.read_bytes()
 
 
 def is_signed(message: bytes, signature: bytes, public_key: str) -> bool:

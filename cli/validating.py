@@ -147,7 +147,7 @@ def _manifest_findings(files: Mapping[str, bytes]) -> tuple[list[Finding], dict[
             for sentence in sentences
         ]
         return findings, document if isinstance(document, dict) else {}
-    return [Finding(name, _line_of_note(note, lines), WARNING, note) for note in manifest.notes], document
+    return [Finding(name, _line_of_note(note, document, lines), WARNING, note) for note in manifest.notes], document
 
 
 def _package_findings(archive: bytes, files: Mapping[str, bytes]) -> list[Finding]:
@@ -181,10 +181,33 @@ def _manifest_line(field: str, sentence: str, document: Any, lines: Mapping[tupl
     return line_of(field, dict(lines))
 
 
-def _line_of_note(note: str, lines: Mapping[tuple[str, ...], int]) -> int:
-    """A note names what it is about at its beginning, or not at all."""
-    subject = re.match(r"'?([\w.$]+)'?", note)
-    return line_of(subject[1], dict(lines)) if subject else 1
+def _line_of_note(note: str, document: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> int:
+    """A note names what it is about: as a permission, an event, a setting, a part by its path, or at its beginning."""
+    for kind, pattern in _SUBJECTS.items():
+        subject = re.search(pattern, note)
+        if subject:
+            return line_of(_place_of(kind, subject[1], document), dict(lines))
+    return 1
+
+
+_SUBJECTS = {
+    "permissions": r"^The permission '(.+?)'",
+    "events": r"\bevent '(.+?)'",
+    "settings": r"\bsetting '(.+?)'",
+    "part": r"\bof (ui\.widgets\.\d+)",
+    "field": r"^'([\w.$]+)'",
+}
+
+
+def _place_of(kind: str, name: str, document: Mapping[str, Any]) -> str:
+    """The dotted path of what a note names; lists are looked through for it."""
+    named: Any = document.get(kind)
+    if isinstance(named, list) and name in named:
+        return f"{kind}.{named.index(name)}"
+    if kind == "settings":
+        keys = [field.get("key") for field in (named or {}).get("fields") or []]
+        return f"settings.fields.{keys.index(name)}" if name in keys else f"configSchema.properties.{name}"
+    return name if kind in ("part", "field") else f"{kind}.{name}"
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

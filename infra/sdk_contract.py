@@ -8,19 +8,17 @@ The in-memory platforms of both SDKs (``streamspace/testing``) validate by this 
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from chalicelib import accounts, sessions
 from chalicelib.accounts import permissions, user
 from chalicelib.api.application import Application
+from chalicelib.api.description import error_classes
 from chalicelib.api.routing import BASE_PATH
-from chalicelib.core.errors import StreamSpaceError
 from chalicelib.messaging import templates
 from chalicelib.plugins import declarations
-from chalicelib.runtime import attempts, storage
+from chalicelib.runtime import attempts, storage, table_keys, tables
 from chalicelib.sessions import states
 
 _ROOT = Path(__file__).parent.parent
@@ -29,10 +27,11 @@ FILES = (
     _ROOT / "plugin_layers/python/streamspace/testing/contract.json",
 )
 # What the SDKs call begins like this. The rest of the API is for people, and so are, among these, the ones below.
-_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime", "uploads")
+_HEADS = ("sessions", "users", "templates", "notifications", "email", "storage", "commands", "dialogs", "runtime", "uploads", "tables")
 _FOR_PEOPLE = frozenset(
     {
         *("PUT templates/{name}", "DELETE templates/{name}", "POST sessions/{id}/activity", "GET commands"),
+        *("POST sessions/{id}/extend", "GET sessions/{id}/status"),
         *("GET notifications", "POST notifications/{id}/read", "DELETE notifications/{id}", "POST notifications/{id}/actions/{n}"),
         *("GET dialogs", "POST dialogs/{id}/answer"),
     }
@@ -53,6 +52,12 @@ def contract() -> dict[str, Any]:
         "initialStates": list(states.INITIAL),
         "emailTemplates": list(templates.NAMES),
         "storage": {"longestKeyBytes": storage.LONGEST_KEY_BYTES, "largestValueBytes": storage.LARGEST_VALUE_BYTES},
+        "tables": {
+            "largestItemBytes": tables.LARGEST_ITEM_BYTES,
+            "longestPartBytes": table_keys.LONGEST_PART_BYTES,
+            "largestExact": table_keys.LARGEST_EXACT,
+            "comparisons": list(table_keys.COMPARISONS),
+        },
         "attempts": attempts.ATTEMPTS,
         "deepestOffset": sessions.DEEPEST_OFFSET,
     }
@@ -87,22 +92,6 @@ def _route(route: Any) -> dict[str, Any]:
 def _options(schema: Any) -> Any:
     """Of "a document, or else options" the options: the SDKs send no documents."""
     return {**schema["else"], "type": "object"} if schema is not None and "if" in schema else schema
-
-
-def error_classes() -> list[type[StreamSpaceError]]:
-    """Every error that the platform can answer with: the whole tree below StreamSpaceError."""
-    import chalicelib
-
-    for package in iter_modules(chalicelib.__path__, "chalicelib."):
-        for module in iter_modules([str(_ROOT / package.name.replace(".", "/"))], f"{package.name}."):
-            if module.name.endswith(".errors"):
-                import_module(module.name)
-    found, waiting = [], [StreamSpaceError]
-    while waiting:
-        one = waiting.pop()
-        found.append(one)
-        waiting += one.__subclasses__()
-    return [one for one in found if one.__module__.startswith("chalicelib.")]
 
 
 def _errors() -> dict[str, tuple[int, str]]:

@@ -1,10 +1,11 @@
 """The one address that people and programs use: the API, the marketplace and the front page on a single port.
 
 ``/api/…`` is passed to the emulated API Gateway, which expects ``/restapis/{id}/{stage}/_user_request_/…``; its answers
-come back as they are. ``/marketplace/…`` is a folder of files, as any web server would show it.
+come back as they are. ``/marketplace/…`` is a folder of files, as any web server would show it. ``/licenses/v1/…`` is the licence
+service (`local.licenses`).
 
 ``python -m local.gateway --port 8080 --emulator http://127.0.0.1:4566 --routes .local/routes.json --marketplace
-.local/marketplace``
+.local/marketplace --licenses .local/licenses.sqlite --license-key .local/keys/licenses``
 """
 
 import argparse
@@ -25,6 +26,7 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from local import lifeline, settings
+from local.licenses import LicenseService
 
 LARGEST_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's own limit."""
@@ -65,6 +67,10 @@ class Places:
     routes: Path
     """A JSON file ``{"rest_api_id", "stage"}``, written once the API is deployed; read again whenever it changes."""
     marketplace: Path
+    licenses: Path
+    """The book of licences."""
+    license_key: Path
+    """What its licences are signed with."""
 
 
 class NotDeployed(Exception):
@@ -161,6 +167,7 @@ def application(places: Places) -> web.Application:
     app.router.add_route("*", "/api", api.pass_on)
     app.router.add_route("*", "/api/{path:.*}", api.pass_on)
     app.router.add_get("/marketplace/{path:.*}", marketplace.serve)
+    app.router.add_post("/licenses/v1/{what}", LicenseService(places.licenses, places.license_key).serve)
     app.router.add_get("/_gateway/health", _healthy)
     app.router.add_get("/", _front_page)
     return app
@@ -247,10 +254,12 @@ def main() -> None:
     parser.add_argument("--emulator", required=True)
     parser.add_argument("--routes", type=Path, required=True)
     parser.add_argument("--marketplace", type=Path, required=True)
+    parser.add_argument("--licenses", type=Path, required=True)
+    parser.add_argument("--license-key", type=Path, required=True)
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(name)s] %(levelname)s %(message)s")
     lifeline.stop_with_supervisor()
-    places = Places(chosen.emulator.rstrip("/"), chosen.routes, chosen.marketplace)
+    places = Places(chosen.emulator.rstrip("/"), chosen.routes, chosen.marketplace, chosen.licenses, chosen.license_key)
     web.run_app(application(places), host=settings.HOST, port=chosen.port, print=None, access_log=None, shutdown_timeout=3)
 
 

@@ -1,6 +1,6 @@
-"""The demo marketplace: a repository in a folder, made of ``examples/plugins``, signed with this machine's own key.
+"""The demo marketplace: a repository in a folder, made of ``examples/plugins``, signed with this machine's own keys.
 
-``python -m local.marketplace EXAMPLES REPOSITORY KEY`` publishes what is not published yet. It needs the command
+``python -m local.marketplace EXAMPLES REPOSITORY KEY PUBLISHER_KEY`` publishes what is not published yet. It needs the command
 line's modules, and nothing here but this file knows of them.
 """
 
@@ -25,7 +25,7 @@ def public_key(private_key: bytes) -> str:
     return base64.b64encode(Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()).decode()
 
 
-def publish_all(examples: Path, repository: Path, private_key: bytes) -> list[str]:
+def publish_all(examples: Path, repository: Path, private_key: bytes, publisher_key: bytes) -> list[str]:
     """Publish each plugin's folder under ``examples``; one line for each that is new or could not be published.
 
     An example that was edited without a new version keeps its published release, and a line says so.
@@ -43,7 +43,7 @@ def publish_all(examples: Path, repository: Path, private_key: bytes) -> list[st
     said = []
     for folder in folders:
         try:
-            release = publish(pack(folder), repository, private_key)
+            release = publish(pack(folder), repository, private_key, publisher_key=publisher_key)
         except refusals as problem:
             said.append(f"{folder.name} was not published: {problem}")
         else:
@@ -53,5 +53,5 @@ def publish_all(examples: Path, repository: Path, private_key: bytes) -> list[st
 
 
 if __name__ == "__main__":
-    for line in publish_all(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]).read_bytes()):
+    for line in publish_all(Path(sys.argv[1]), Path(sys.argv[2]), *(Path(key).read_bytes() for key in sys.argv[3:5])):
         print(line)

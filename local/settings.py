@@ -62,6 +62,11 @@ class Layout:
         return self.root / "marketplace"
 
     @property
+    def licenses(self) -> Path:
+        """The licence service's book. Beside it, under ``keys``, is what it signs with."""
+        return self.root / "licenses.sqlite"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

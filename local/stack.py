@@ -75,8 +75,10 @@ class Stack:
         aws_url, cluster_url = f"http://{HOST}:{chosen['emulator']}", f"http://{HOST}:{chosen['cluster']}"
         api_url = f"http://{HOST}:{self._port}"
         key = private_files.kept(layout.keys / "marketplace", marketplace.new_key)
+        private_files.kept(layout.keys / "publisher", marketplace.new_key)
+        license_key = private_files.kept(layout.keys / "licenses", marketplace.new_key)
         password = private_files.kept(layout.keys / "administrator", private_files.password).decode()
-        platform = deployment.Deployment(self._processes, aws_url, self._parameters(api_url, cluster_url, key))
+        platform = deployment.Deployment(self._processes, aws_url, self._parameters(api_url, cluster_url, key, license_key))
 
         def start_emulator() -> None:
             with step("preparing the emulator's environment"):
@@ -121,12 +123,14 @@ class Stack:
         }
         private_files.write(layout.description, json.dumps(description, indent=2).encode())
 
-    def _parameters(self, api_url: str, cluster_url: str, key: bytes) -> dict[str, str]:
+    def _parameters(self, api_url: str, cluster_url: str, key: bytes, license_key: bytes) -> dict[str, str]:
         cluster = {"KubernetesKubeconfig": self._kubeconfig} if self._kubeconfig else {"KubernetesUrl": cluster_url}
         return {
             "PublicApiUrl": api_url,
             "MarketplaceUrl": f"{api_url}/marketplace",
             "MarketplacePublicKey": marketplace.public_key(key),
+            "LicenseServiceUrl": f"{api_url}/licenses",
+            "LicensePublicKey": marketplace.public_key(license_key),
             "IngressDomain": "streamspace.local",
             "Environment": "local",
             "EmailSender": "noreply@streamspace.local",
@@ -172,13 +176,14 @@ class Stack:
     def _start_gateway(self, aws_url: str) -> None:
         command: list[str | Path] = [sys.executable, "-m", "local.gateway", "--port", str(self._port)]
         command += ["--emulator", aws_url, "--routes", self._layout.routes, "--marketplace", self._layout.marketplace]
+        command += ["--licenses", self._layout.licenses, "--license-key", self._layout.keys / "licenses"]
         self._processes.serve("gateway", command, _server_environment())
         self._processes.wait_until(lambda: _answers(f"http://{HOST}:{self._port}/_gateway/health"), "gateway")
 
     def _publish(self) -> None:
         layout = self._layout
         command: list[str | Path] = [sys.executable, "-m", "local.marketplace"]
-        command += [EXAMPLES, layout.marketplace, layout.keys / "marketplace"]
+        command += [EXAMPLES, layout.marketplace, layout.keys / "marketplace", layout.keys / "publisher"]
         said = self._processes.run("marketplace", command, deployment.tool_environment())
         for line in said.splitlines():
             self._progress.say(f"      {line}")

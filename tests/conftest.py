@@ -26,6 +26,16 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many faults of jobs were tried (``tests/integration/jobs``), and of how many the end was clean; by all workers together."""
+    ended = {
+        outcome: sum(name == "fault" for report in terminalreporter.stats.get(outcome, []) for name, _ in report.user_properties)
+        for outcome in ("passed", "failed")
+    }
+    if any(ended.values()):
+        terminalreporter.write_line(f"{sum(ended.values())} faults of jobs were tried; {ended['passed']} ended clean")
+
+
 @cache
 def template_resources(kind: str) -> dict[str, Any]:
     """The resources of one CloudFormation type in the platform's template: logical id -> properties."""

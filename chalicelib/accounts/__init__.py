@@ -5,20 +5,31 @@ Promises
     Of a token only the SHA-256 is stored, of a password only the argon2id hash; neither can be read back.
     A token acts with its owner's present role, and never makes one that may do more than itself.
     Of requests, never one more is let through than a caller is allowed in a minute, or a plugin in a day (``counts``).
+    Guessing passwords is slowed down, and keeps nobody else from signing in (``guessing``).
     Who signs in with a wrong name learns no more, and waits no less, than with a wrong password.
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import counts
+from chalicelib.accounts import counts, guessing, visits
 from chalicelib.accounts.caller import Caller
-from chalicelib.accounts.errors import InvalidEmail, TokenNotFound, UserAlreadyExists, UserNotFound, WrongCredentials
+from chalicelib.accounts.errors import (
+    InvalidEmail,
+    PasswordChangeRequired,
+    SignInLocked,
+    TokenNotFound,
+    UserAlreadyExists,
+    UserNotFound,
+    WrongCredentials,
+)
 from chalicelib.accounts.permissions import ROLES, SCOPES
 from chalicelib.accounts.sign_in import SignedIn, login, logout
+from chalicelib.accounts.token_text import is_well_formed as is_token
 from chalicelib.accounts.tokens import (
     NewToken,
     Token,
     caller_of,
     create_token,
+    drop_plugin_token,
     holder_of,
     issue_plugin_token,
     list_tokens,
@@ -36,6 +47,7 @@ from chalicelib.accounts.users import (
     list_users,
     require_power_over,
     set_password,
+    suspend,
     update_user,
 )
 
@@ -46,7 +58,9 @@ __all__ = [
     "Caller",
     "InvalidEmail",
     "NewToken",
+    "PasswordChangeRequired",
     "Quotas",
+    "SignInLocked",
     "SignedIn",
     "Token",
     "TokenNotFound",
@@ -60,10 +74,13 @@ __all__ = [
     "create_token",
     "create_user",
     "delete_user",
+    "drop_plugin_token",
     "find_user",
     "get_user",
+    "guessing",
     "holder_of",
     "is_email",
+    "is_token",
     "issue_plugin_token",
     "list_tokens",
     "list_users",
@@ -74,6 +91,8 @@ __all__ = [
     "revoke_plugin_token",
     "revoke_token",
     "set_password",
+    "suspend",
     "update_user",
     "user_object",
+    "visits",
 ]

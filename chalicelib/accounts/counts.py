@@ -1,16 +1,18 @@
-"""Counting callers' requests, and what administrators allow of them. The rules are ``core.rate_limiter``'s.
+"""Counting callers' requests, and what administrators allow of them: how many, in safe mode also whose. Rules: ``core.rate_limiter``.
 
 Promises
     Of any number of requests at once, never one more than allowed is let through in a minute of the clock (or a plugin's day of UTC).
     A request is counted with one conditional UpdateItem: its minute and its day together. What is refused is not counted.
     What an administrator changes holds for requests that begin a second later, everywhere: the rates are read along with a token, in one
-    BatchGetItem, by any container that has not read them within the last second.
+    BatchGetItem, by any container that has not read them within the last second. So does safe mode, in which only core plugins' tokens open
+    anything.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +27,7 @@ from chalicelib.events import Actor, UnitOfWork, retried, unit_of_work
 
 _RATES = ("PLATFORM", "RATES")
 # At full load every container reads the one item of rates once a second, instead of with each request.
-_FRESH_S = 1.0
+FRESH_S = 1.0
 # Counts of minutes gone by are dropped by the next write within so many minutes; the rest goes with the day's item.
 _DROPPED = 10
 _KEPT_AFTER_DAY_S = 24 * 3600
@@ -42,29 +44,36 @@ class RatesRow(Row):
     version = NumberAttribute(default=0)
     # A JSON text: {"per_minute": {group: n}, "daily_calls": {slug: n}}
     body = UnicodeAttribute(default="{}")
+    # In safe mode only: a JSON list of the plugins that are on all the same.
+    on_in_safe_mode = UnicodeAttribute(null=True)
 
     def rates(self) -> Rates:
-        return Rates(**json.loads(self.body))
+        return Rates(**json.loads(self.body or "{}"))
+
+    def spared(self) -> frozenset[str] | None:
+        return None if self.on_in_safe_mode is None else frozenset(json.loads(self.on_in_safe_mode))
 
 
 class _Known:
     """What this container read last, and when."""
 
     rates = Rates()
+    # The plugins that are on in safe mode; None outside of it.
+    spared: frozenset[str] | None = None
     read_at = -math.inf
 
     @classmethod
-    def learn(cls, rates: Rates) -> None:
-        cls.rates, cls.read_at = rates, clock.timestamp()
+    def learn(cls, row: RatesRow) -> None:
+        cls.rates, cls.spared, cls.read_at = row.rates(), row.spared(), clock.timestamp()
 
     @classmethod
     def is_fresh(cls) -> bool:
-        return 0 <= clock.timestamp() - cls.read_at < _FRESH_S
+        return 0 <= clock.timestamp() - cls.read_at < FRESH_S
 
 
 def forget() -> None:
     """Read the rates anew when they are next needed. For tests."""
-    _Known.rates, _Known.read_at = Rates(), -math.inf
+    _Known.rates, _Known.spared, _Known.read_at = Rates(), None, -math.inf
 
 
 def are_on() -> bool:
@@ -74,7 +83,7 @@ def are_on() -> bool:
 
 def find_token_and_rates(token_id: str) -> TokenRow | None:
     """The token; and the rates, where those that are known are not fresh. One strongly consistent read of one or two items."""
-    if not are_on() or _Known.is_fresh():
+    if _Known.is_fresh():
         return find_token(token_id)
     name = RatesRow.Meta.table_name
     keys: Any = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in ((f"TOKEN#{token_id}", "TOKEN"), _RATES)]
@@ -84,15 +93,43 @@ def find_token_and_rates(token_id: str) -> TokenRow | None:
         # The table is busy. The token alone will do: the rates come with the next request.
         return find_token(token_id)
     found = {item["sk"]["S"]: item for item in answer["Responses"][name]}
-    _Known.learn(RatesRow.from_raw_data(found[_RATES[1]]).rates() if _RATES[1] in found else Rates())
+    _Known.learn(RatesRow.from_raw_data(found[_RATES[1]]) if _RATES[1] in found else RatesRow(*_RATES))
     return TokenRow.from_raw_data(found["TOKEN"]) if "TOKEN" in found else None
 
 
 def rates() -> Rates:
     """What holds now. One GetItem where it is not known yet, or not fresh: for those who ask without a token."""
-    if not _Known.is_fresh():
-        _Known.learn(_row().rates())
+    _read()
     return _Known.rates
+
+
+def is_safe_mode() -> bool:
+    """Whether the platform is in safe mode. Costs what :func:`rates` does."""
+    _read()
+    return _Known.spared is not None
+
+
+def is_paused(slug: str) -> bool:
+    """Whether safe mode keeps this plugin off. Costs what :func:`rates` does."""
+    _read()
+    return _Known.spared is not None and slug not in _Known.spared
+
+
+def _read() -> None:
+    if not _Known.is_fresh():
+        _Known.learn(_row())
+
+
+def put_safe_mode(work: UnitOfWork, spared: Iterable[str] | None) -> None:
+    """From the transaction on, no plugin's token opens anything but those of ``spared``; None: all do again.
+
+    Another container may have read the row up to ``FRESH_S`` before: whoever promises "at once" waits so long before saying it.
+    """
+    text = RatesRow.on_in_safe_mode
+    # The version grows too, so that a change of rates that was read before is not written over this.
+    change = text.remove() if spared is None else text.set(json.dumps(sorted(spared)))
+    work.update(RatesRow(*_RATES), [change, RatesRow.version.add(1)])
+    _Known.read_at = -math.inf
 
 
 def count(kind: str, name: str, group: str) -> Allowance:
@@ -153,8 +190,8 @@ def change_rates(per_minute: dict[str, int | None], *, by: Actor) -> Rates:
     kept = {group: rate for group, rate in {**after.per_minute, **per_minute}.items() if rate is not None}
     with unit_of_work(by) as work:
         _save(work, row, Rates(kept, after.daily_calls))
-    _Known.learn(Rates(kept, after.daily_calls))
-    return _Known.rates
+    _Known.read_at = -math.inf
+    return Rates(kept, after.daily_calls)
 
 
 def put_daily_calls(work: UnitOfWork, slug: str, calls: int | None) -> None:
@@ -190,4 +227,4 @@ def _save(work: UnitOfWork, row: RatesRow, rates: Rates) -> None:
     read = int(row.version)
     unchanged = RatesRow.version == read if read else RatesRow.pk.does_not_exist()
     body = json.dumps({"per_minute": dict(rates.per_minute), "daily_calls": dict(rates.daily_calls)})
-    work.save(RatesRow(*_RATES, version=read + 1, body=body), unchanged)
+    work.save(RatesRow(*_RATES, version=read + 1, body=body, on_in_safe_mode=row.on_in_safe_mode), unchanged)

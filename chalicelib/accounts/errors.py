@@ -7,11 +7,15 @@ Conflict
 └── UserAlreadyExists    409
 ValidationError
 └── InvalidEmail         422
+RateLimited
+└── SignInLocked         429   details: retry_after_s
+PermissionDenied
+└── PasswordChangeRequired  403   the password was right
 Unauthenticated
 └── WrongCredentials     401   the code stays UNAUTHENTICATED: which of the two was wrong is nobody's business
 """
 
-from chalicelib.core.errors import Conflict, NotFound, Unauthenticated, ValidationError
+from chalicelib.core.errors import Conflict, NotFound, PermissionDenied, RateLimited, StreamSpaceError, Unauthenticated, ValidationError
 
 
 class UserNotFound(NotFound):
@@ -45,3 +49,17 @@ class InvalidEmail(ValidationError):
 
 class WrongCredentials(Unauthenticated):
     message = "The username or the password is wrong"
+
+
+class PasswordChangeRequired(PermissionDenied):
+    code = "PASSWORD_CHANGE_REQUIRED"
+    message = "An administrator wants you to set a new password: sign in with 'new_password' as well"
+
+
+class SignInLocked(RateLimited):
+    code = "SIGN_IN_LOCKED"
+
+    def __init__(self, retry_after_s: int) -> None:
+        StreamSpaceError.__init__(
+            self, f"Too many wrong passwords; the next try is possible in {retry_after_s} s", retry_after_s=retry_after_s
+        )

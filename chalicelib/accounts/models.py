@@ -4,6 +4,9 @@
     a user                   USER#{username}  USER          gsi1: TIER#{tier}, {username}; gsi2: ROLE#{role}, {username}
     a token, to look it up   TOKEN#{id}       TOKEN
     a user's token, to list  USER#{username}  TOKEN#{id}
+    a ticket (visits.py)     TICKET#{id}      TICKET
+    wrong passwords          GUESSES#{username}  {bucket}   (guessing.py)
+    known devices            KNOWN#{username}    {hash}     (guessing.py) and addresses
     a plugin's latest token  PLUGIN#{slug}    TOKEN
     what callers may ask     PLATFORM         RATES         (counts.py)
     a caller's requests      CALLS#{kind}#{name}  {day}     (counts.py) a count for each group and minute, and a plugin's of the day
@@ -18,7 +21,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.accounts.user import OF_TIER, User, effective_quotas
@@ -26,7 +29,7 @@ from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import EventSourced
 
-_USER, _TOKEN = "USER", "TOKEN"
+_USER, _TOKEN, _TICKET = "USER", "TOKEN", "TICKET"
 
 
 class _Meta(TableMeta):
@@ -71,6 +74,9 @@ class UserRow(EventSourced, Row):
     tier = UnicodeAttribute()
     role = UnicodeAttribute()
     password_hash = UnicodeAttribute(null=True)
+    must_change_password = BooleanAttribute(null=True)
+    # Is being removed: cannot sign in any more.
+    is_suspended = BooleanAttribute(null=True)
     # Only what differs from the tier's, so that a change of tier moves the rest.
     own_quotas = JSONAttribute(default=dict)
     created_at = UnicodeAttribute()
@@ -117,6 +123,9 @@ class TokenRow(Row):
     # A JSON text, so that "no scopes" ([]) and "whatever the role may" (absent) stay two things.
     scopes = JSONAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    # A visit's: where it may be, and the token that it ends with.
+    place = UnicodeAttribute(null=True)
+    made_by = UnicodeAttribute(null=True)
 
 
 class OwnedTokenRow(Row):
@@ -132,6 +141,24 @@ class OwnedTokenRow(Row):
     name = UnicodeAttribute()
     scopes = JSONAttribute(null=True)
     created_at = UnicodeAttribute()
+    expires_at = NumberAttribute()
+    made_by = UnicodeAttribute(null=True)
+
+
+class TicketRow(Row):
+    """A right to begin a visit, for a minute."""
+
+    class Meta(_Meta):
+        pass
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default=_TICKET)
+    token_hash = UnicodeAttribute()
+    owner = UnicodeAttribute()
+    owner_name = UnicodeAttribute()
+    role = UnicodeAttribute()
+    place = UnicodeAttribute()
+    made_by = UnicodeAttribute()
     expires_at = NumberAttribute()
 
 
@@ -150,12 +177,21 @@ def user_key(username: str) -> str:
     return f"USER#{username}"
 
 
+def user_row_key(username: str) -> UserRow:
+    """For an update of the user's item."""
+    return UserRow(user_key(username), _USER)
+
+
 def token_row(token_id: str, **attributes: Any) -> TokenRow:
     return TokenRow(f"TOKEN#{token_id}", _TOKEN, **attributes)
 
 
 def owned_token_row(username: str, token_id: str, **attributes: Any) -> OwnedTokenRow:
     return OwnedTokenRow(user_key(username), f"TOKEN#{token_id}", token_id=token_id, **attributes)
+
+
+def ticket_row(ticket_id: str, **attributes: Any) -> TicketRow:
+    return TicketRow(f"TICKET#{ticket_id}", _TICKET, **attributes)
 
 
 def plugin_token_row(slug: str, **attributes: Any) -> PluginTokenRow:
@@ -175,6 +211,14 @@ def find_token(token_id: str) -> TokenRow | None:
     try:
         return TokenRow.get(f"TOKEN#{token_id}", _TOKEN, consistent_read=True)
     except TokenRow.DoesNotExist:
+        return None
+
+
+def find_ticket(ticket_id: str) -> TicketRow | None:
+    """One strongly consistent GetItem."""
+    try:
+        return TicketRow.get(f"TICKET#{ticket_id}", _TICKET, consistent_read=True)
+    except TicketRow.DoesNotExist:
         return None
 
 

@@ -37,6 +37,8 @@ _MANAGER = frozenset(
 )
 _ADMIN = _MANAGER | {
     "users.manage",
+    # Into somebody else's session, as a browser: a manager sees and stops sessions, but not what is on their screen.
+    "sessions.visit",
     "email.send",
     "plugins.configure",
     "plugins.activate",

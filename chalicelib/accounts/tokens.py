@@ -17,10 +17,10 @@ from chalicelib.accounts.errors import TokenNotFound
 from chalicelib.accounts.models import OwnedTokenRow, PluginTokenRow, TokenRow, UserRow
 from chalicelib.accounts.permissions import SCOPES
 from chalicelib.core import clock
-from chalicelib.core.errors import ConcurrentChange, PermissionDenied, ServiceUnavailable, Unauthenticated, ValidationError
+from chalicelib.core.errors import ConcurrentChange, PermissionDenied, SafeModeIsOn, ServiceUnavailable, Unauthenticated, ValidationError
 from chalicelib.events import UnitOfWork, retried, unit_of_work
 
-SIGN_IN, PERSONAL, PLUGIN = "sign-in", "personal", "plugin"
+SIGN_IN, PERSONAL, PLUGIN, VISIT = "sign-in", "personal", "plugin", "visit"
 
 SIGN_IN_LASTS = timedelta(hours=12)
 DEFAULT_DAYS, MOST_DAYS = 90, 365
@@ -51,7 +51,7 @@ class NewToken:
 def caller_of(token: str) -> Caller:
     """Whose ``token`` this is. One strongly consistent read, so that an ended token is dead at once; none for a text that is no token.
 
-    Raises: Unauthenticated.
+    Raises: Unauthenticated; SafeModeIsOn for the token of a plugin that safe mode keeps off.
     """
     if not token_text.is_well_formed(token):
         raise Unauthenticated("This is not a token; sign in to get one")
@@ -61,8 +61,10 @@ def caller_of(token: str) -> Caller:
 def holder_of(token_hash: str) -> Caller:
     """Whose token has this hash, while it is valid: for what was given to its holder and must not outlive it. Raises: Unauthenticated."""
     row = counts.find_token_and_rates(token_text.id_of(token_hash))
-    if row is None or not hmac.compare_digest(row.token_hash, token_hash) or _has_expired(row):
+    if row is None or not hmac.compare_digest(row.token_hash, token_hash) or _has_expired(row) or row.kind == VISIT:
         raise Unauthenticated("The token has expired or was revoked; sign in again")
+    if row.kind == PLUGIN and counts.is_paused(row.owner):
+        raise SafeModeIsOn(row.owner)
     return Caller(
         kind="plugin" if row.kind == PLUGIN else "user",
         id=row.owner,
@@ -108,12 +110,16 @@ def list_tokens(caller: Caller) -> list[Token]:
 
 
 def revoke_token(caller: Caller, token_id: str) -> None:
-    """End one of the caller's own tokens; it is dead when this returns. Raises: PermissionDenied for a plugin, TokenNotFound."""
+    """End one of the caller's own tokens; it and its visits are dead when this returns.
+
+    Raises: PermissionDenied for a plugin, TokenNotFound.
+    """
     _person(caller)
     row = models.token_row(token_id)
     with unit_of_work() as work:
         work.delete(row, (TokenRow.owner == caller.id) & (TokenRow.kind != PLUGIN), otherwise=TokenNotFound(token_id=token_id))
         work.delete(models.owned_token_row(caller.id, token_id))
+    end_visits(caller.id, token_id)
 
 
 @retried
@@ -146,10 +152,14 @@ def issue_plugin_token(slug: str, scopes: frozenset[str]) -> str:
 @retried
 def revoke_plugin_token(slug: str) -> None:
     """End the plugin's token, if it has one."""
-    latest = models.find_plugin_token(slug)
-    if latest is None:
-        return
     with unit_of_work() as work:
+        drop_plugin_token(work, slug)
+
+
+def drop_plugin_token(work: UnitOfWork, slug: str) -> None:
+    """The same, with the transaction, whose commit raises ConcurrentChange where the plugin has got another token since. One GetItem."""
+    latest = models.find_plugin_token(slug)
+    if latest is not None:
         work.delete(latest, PluginTokenRow.token_id == latest.token_id)
         work.delete(models.token_row(latest.token_id))
 
@@ -163,8 +173,11 @@ def put_token(
     name: str,
     scopes: frozenset[str] | None,
     lasts: timedelta,
+    *,
+    place: str | None = None,
+    made_by: str | None = None,
 ) -> NewToken:
-    """Add a user's new token, both of its items, to the unit of work."""
+    """Add a user's new token, both of its items, to the unit of work. ``place`` and ``made_by`` are a visit's."""
     text = token_text.fresh()
     token_hash = token_text.hash_of(text)
     token_id = token_text.id_of(token_hash)
@@ -175,12 +188,28 @@ def put_token(
     expiry = int(expires_at.timestamp()) + 1
     work.create(
         models.token_row(
-            token_id, token_hash=token_hash, kind=kind, owner=username, owner_name=full_name, role=role, scopes=listed, expires_at=expiry
+            token_id,
+            token_hash=token_hash,
+            kind=kind,
+            owner=username,
+            owner_name=full_name,
+            role=role,
+            scopes=listed,
+            expires_at=expiry,
+            place=place,
+            made_by=made_by,
         )
     )
     work.create(
         models.owned_token_row(
-            username, token_id, kind=kind, name=name, scopes=listed, created_at=clock.rfc3339(created_at), expires_at=expiry
+            username,
+            token_id,
+            kind=kind,
+            name=name,
+            scopes=listed,
+            created_at=clock.rfc3339(created_at),
+            expires_at=expiry,
+            made_by=made_by,
         )
     )
     return NewToken(text, Token(token_id, name, scopes, created_at, datetime.fromtimestamp(expiry, UTC)))
@@ -190,6 +219,12 @@ def drop_token(work: UnitOfWork, username: str, token_id: str) -> None:
     """Add the end of a user's token to the unit of work."""
     work.delete(models.token_row(token_id))
     work.delete(models.owned_token_row(username, token_id))
+
+
+@retried
+def end_visits(username: str, made_by: str) -> None:
+    """End the visits of a token that has just ended. Nothing escapes: only a living token makes one, or lengthens it."""
+    _drop_all(username, [one for one in models.tokens_of(username) if one.made_by == made_by])
 
 
 @retried
@@ -204,10 +239,11 @@ def settle_tokens(username: str, *, end_sign_ins: bool = False, keep_hash: str =
     user = models.find_user(username)
     kept = token_text.id_of(keep_hash)
     living = models.tokens_of(username)
+    ended = {one.token_id for one in living if end_sign_ins and one.kind == SIGN_IN and one.token_id != kept}
     for start in range(0, len(living), _TOKENS_A_TRANSACTION):
         with unit_of_work() as work:
             for one in living[start : start + _TOKENS_A_TRANSACTION]:
-                if user is None or (end_sign_ins and one.kind == SIGN_IN and one.token_id != kept):
+                if user is None or one.token_id in ended or one.made_by in ended:
                     drop_token(work, username, one.token_id)
                 else:
                     renamed: list[Action] = [TokenRow.role.set(user.role), TokenRow.owner_name.set(user.full_name)]
@@ -221,10 +257,13 @@ def settle_tokens(username: str, *, end_sign_ins: bool = False, keep_hash: str =
 @retried
 def end_all_tokens(username: str) -> None:
     """Sign the user out everywhere, and revoke what personal tokens there are."""
-    living = models.tokens_of(username)
-    for start in range(0, len(living), _TOKENS_A_TRANSACTION):
+    _drop_all(username, models.tokens_of(username))
+
+
+def _drop_all(username: str, some: list[OwnedTokenRow]) -> None:
+    for start in range(0, len(some), _TOKENS_A_TRANSACTION):
         with unit_of_work() as work:
-            for one in living[start : start + _TOKENS_A_TRANSACTION]:
+            for one in some[start : start + _TOKENS_A_TRANSACTION]:
                 drop_token(work, username, one.token_id)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from pynamodb.exceptions import UpdateError
+
 from chalicelib.accounts import models, passwords, tokens
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import UserAlreadyExists, UserNotFound, WrongCredentials
@@ -14,6 +16,7 @@ from chalicelib.accounts.user import User, changed_quotas, check_user, user_obje
 from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
+from chalicelib.core.tables import condition_failed
 from chalicelib.events import Actor, retried, unit_of_work
 
 
@@ -56,6 +59,7 @@ def create_user(
     quotas: Mapping[str, Any] | None = None,
     password: str | None = None,
     role: str = "user",
+    must_change_password: bool = False,
     by: Caller | None,
 ) -> User:
     """Create a user; of two who race for a name, one wins. ``quotas`` (keys as in Quotas) stand in place of the tier's.
@@ -65,7 +69,7 @@ def create_user(
     Raises: PermissionDenied, ValidationError, InvalidEmail, UserAlreadyExists.
     """
     _may_manage(by)
-    if password is not None or role != "user":
+    if password is not None or role != "user" or must_change_password:
         _may_give_power(by)
     check_user(username=username, full_name=full_name, email=email, tier=tier, quotas=quotas, role=role, password=password)
     now = clock.rfc3339(clock.now())
@@ -77,6 +81,7 @@ def create_user(
         tier=tier,
         role=role,
         password_hash=passwords.hashed(password) if password is not None else None,
+        must_change_password=must_change_password or None,
         own_quotas=changed_quotas({}, quotas or {}),
         created_at=now,
         updated_at=now,
@@ -97,20 +102,22 @@ def update_user(
     role: str | None = None,
     password: str | None = None,
     current_password: str | None = None,
+    must_change_password: bool | None = None,
     by: Caller | None,
 ) -> User:
     """Change what is given. Of ``quotas`` single ones may be given; None gives one back to the tier. Tokens follow the role.
 
     Everybody may change their own name and email, and their own password when they prove the ``current_password``: a stolen sign-in must
-    not become a stolen account. A new password ends every sign-in but the one that asks for it; personal tokens stay. ``by`` None is the
+    not become a stolen account. A new password ends every sign-in but the one that asks for it; personal tokens stay. With
+    ``must_change_password`` the next sign-in asks for a new one, and every present one ends. ``by`` None is the
     platform itself.
 
     Raises: PermissionDenied, UserNotFound, ValidationError, InvalidEmail, WrongCredentials.
     """
     is_own = by is not None and not by.is_plugin and by.id == username
-    if not is_own or tier is not None or quotas is not None or role is not None:
+    if not is_own or tier is not None or quotas is not None or role is not None or must_change_password is not None:
         _may_manage(by)
-    if role is not None or password is not None:
+    if role is not None or password is not None or must_change_password is not None:
         _may_give_power(by)
     check_user(full_name=full_name, email=email, tier=tier, quotas=quotas, role=role, password=password)
     if password is not None and is_own and not passwords.matches(_row(username).password_hash, current_password or ""):
@@ -128,6 +135,10 @@ def update_user(
         row.role = role if role is not None else row.role
         row.own_quotas = changed_quotas(row.own_quotas, quotas or {})
         row.password_hash = password_hash if password_hash is not None else row.password_hash
+        if must_change_password is not None:
+            row.must_change_password = must_change_password or None
+        elif password is not None and is_own:
+            row.must_change_password = None
         row.updated_at = clock.rfc3339(clock.now())
         user = row.indexed().user()
         with unit_of_work(_actor(by)) as work:
@@ -137,15 +148,26 @@ def update_user(
 
     user = change()
     # Also when the role is what it was: a try that died before this line is finished by the next.
-    if role is not None or full_name is not None or password is not None:
+    ends_sign_ins = password is not None or bool(must_change_password)
+    if role is not None or full_name is not None or ends_sign_ins:
         spared = by.token_hash if by is not None and is_own else ""
-        tokens.settle_tokens(username, end_sign_ins=password is not None, keep_hash=spared)
+        tokens.settle_tokens(username, end_sign_ins=ends_sign_ins, keep_hash=spared)
     return user
 
 
 def set_password(username: str, password: str, *, current_password: str | None = None, by: Caller | None) -> User:
     """:func:`update_user` of the password alone."""
     return update_user(username, password=password, current_password=current_password, by=by)
+
+
+def suspend(username: str) -> None:
+    """Nobody signs in as this user any more, and what tokens there are end. Not there is fine."""
+    try:
+        models.user_row_key(username).update([UserRow.is_suspended.set(True)], condition=UserRow.pk.exists())
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+    tokens.end_all_tokens(username)
 
 
 def delete_user(username: str, by: Caller | None) -> None:

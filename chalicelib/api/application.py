@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from chalicelib.api.http import Api
+from chalicelib.api.http import Api, Route
 from chalicelib.api.routing import BASE_PATH, path_of
 
 # Each module of routes, and what its paths begin with.
@@ -19,14 +19,18 @@ RESOURCES = {
     "dialogs": ("dialogs",),
     "email": ("admin", "email"),
     "endpoints": ("plugins",),
+    "licenses": ("admin",),
     "lifecycle": ("admin",),
     "limits": ("admin",),
     "marketplace": ("admin",),
     "notifications": ("notifications",),
+    "openapi": ("openapi.json",),
     "platform": ("health", "platform"),
     "plugin_data": ("admin",),
     "plugins": ("admin",),
+    "policies": ("admin",),
     "runtime": ("admin", "runtime"),
+    "safe_mode": ("admin",),
     "sessions": ("sessions", "users"),
     "storage": ("storage",),
     "tables": ("tables",),
@@ -34,6 +38,7 @@ RESOURCES = {
     "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),
+    "visits": ("sessions",),
     "webhooks": ("admin",),
 }
 
@@ -62,6 +67,11 @@ class Application(Api):
         for module in RESOURCES:
             self.include_resource(module)
         return self
+
+
+def every_route() -> list[Route]:
+    """All declared routes, of all resources."""
+    return [route for module in RESOURCES for route in import_module(f"chalicelib.api.{module}").routes.declared]
 
 
 def build() -> Application:

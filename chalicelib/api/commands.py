@@ -12,19 +12,19 @@ routes = Routes()
 _EXECUTE = {"type": "object", "properties": {"args": {}}, "additionalProperties": False}
 
 
-@routes.get("/commands", scope="commands", aws_calls=2)
+@routes.get("/commands", scope="commands", returns="[Command]", aws_calls=2)
 def list_commands(request: Request) -> Reply:
     """Those that the caller may run."""
     return Reply(runtime.commands.available_to(request.caller))
 
 
-@routes.post("/commands/{name}/execute", scope="commands", body=_EXECUTE, aws_calls=3)
+@routes.post("/commands/{name}/execute", scope="commands", body=_EXECUTE, returns="CommandResult", aws_calls=3)
 def execute(request: Request, name: str) -> Reply:
     """404 COMMAND_NOT_FOUND, 403 PERMISSION_DENIED, 502 COMMAND_FAILED with what the handler threw."""
     return Reply({"result": runtime.commands.execute(name, request.body.get("args"), by=request.caller)})
 
 
-@routes.get("/ui/extensions", scope="ui", aws_calls=2)
+@routes.get("/ui/extensions", scope="ui", returns="Extensions", aws_calls=2)
 def extensions(request: Request) -> Reply:
     """Widgets, menu items, settings pages of active plugins that the caller may see, and themes, which everybody may choose."""
     themes: list[dict[str, Any]] = []

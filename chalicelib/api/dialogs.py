@@ -14,10 +14,7 @@ from chalicelib.messaging import DIALOG_KINDS
 routes = Routes()
 
 _LARGEST_VALUE_BYTES = 4096
-# The plugin asks again and again; each question must be answered well within API Gateway's 29 s.
-_LONGEST_WAIT_S = 20
 _LONGEST_TIMEOUT_MS = 15 * 60 * 1000
-_LOOKS = 55
 
 _BUTTON = {
     "type": "object",
@@ -46,7 +43,7 @@ _NEW = {
 _ANSWER = {"type": "object", "additionalProperties": False, "required": ["value"], "properties": {"value": {}}}
 
 
-@routes.post("/dialogs", plugin_only=True, scope="ui", body=_NEW, aws_calls=3)
+@routes.post("/dialogs", plugin_only=True, scope="ui", body=_NEW, returns={201: "Dialog"}, aws_calls=3)
 def ask(request: Request) -> Reply:
     """A plugin asks a person, who has ``timeout`` for an answer. 404 USER_NOT_FOUND."""
     given = request.body
@@ -67,31 +64,26 @@ def ask(request: Request) -> Reply:
     return Reply(view(asked), status=201)
 
 
-@routes.get("/dialogs", scope="ui", aws_calls=2)
+@routes.get("/dialogs", scope="ui", returns="[Dialog]", aws_calls=2)
 def dialogs(request: Request) -> Reply:
     """Those that wait for the caller's answer, oldest first."""
     return Reply([view(one) for one in messaging.asked_of(request.caller)])
 
 
-@routes.get(
-    "/dialogs/{id}",
-    scope="ui",
-    query={"wait": {"type": "number", "minimum": 0, "maximum": _LONGEST_WAIT_S, "default": 0}},
-    aws_calls=_LOOKS,
-)
+@routes.get("/dialogs/{id}", scope="ui", returns="Dialog", aws_calls=2)
 def dialog(request: Request, id: str) -> Reply:
-    """One dialog, for the plugin that asks and the person it is for; ``wait`` (seconds) waits for it to be closed. 404 DIALOG_NOT_FOUND."""
-    return Reply(view(messaging.dialog_of(request.caller, id, wait_s=request.query["wait"])))
+    """One dialog as it is now, for the plugin that asks and the person it is for. 404 DIALOG_NOT_FOUND."""
+    return Reply(view(messaging.dialog_of(request.caller, id)))
 
 
-@routes.post("/dialogs/{id}/answer", scope="ui", body=_ANSWER, aws_calls=4)
+@routes.post("/dialogs/{id}/answer", scope="ui", body=_ANSWER, returns="Dialog", aws_calls=4)
 def answer(request: Request, id: str) -> Reply:
     """Press the button with that ``value``; null closes the dialog. 404 DIALOG_NOT_FOUND; 409 DIALOG_CLOSED when it was answered, or when
     nobody waits any more; 422 VALIDATION_ERROR for a value that no button has."""
     return Reply(view(messaging.answer(request.caller, id, request.body["value"])), message="Answered")
 
 
-@routes.delete("/dialogs/{id}", plugin_only=True, scope="ui", aws_calls=4)
+@routes.delete("/dialogs/{id}", plugin_only=True, scope="ui", returns="Dialog", aws_calls=4)
 def withdraw(request: Request, id: str) -> Reply:
     """The plugin does not wait any more. The dialog as it is now: ``answered``, where the person was faster. 404 DIALOG_NOT_FOUND."""
     return Reply(view(messaging.withdraw(request.caller, id)))

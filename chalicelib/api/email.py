@@ -57,7 +57,15 @@ _EMAIL = {
 
 
 # 10 MB is what API Gateway takes. Lambda takes less, 6 MB: on AWS more than about 4 MB of attachments must be uploaded first.
-@routes.post("/email", permission="email.send", scope="email", body=_EMAIL, body_limit=10 * 1024 * 1024, aws_calls=5 + _MOST_ATTACHMENTS)
+@routes.post(
+    "/email",
+    permission="email.send",
+    scope="email",
+    body=_EMAIL,
+    body_limit=10 * 1024 * 1024,
+    returns={202: "SentEmail"},
+    aws_calls=5 + _MOST_ATTACHMENTS,
+)
 def send(request: Request) -> Reply:
     """email.send(). 422 INVALID_EMAIL_ADDRESS, 404 TEMPLATE_NOT_FOUND, 503 EMAIL_NOT_CONFIGURED, 422 VALIDATION_ERROR.
 
@@ -90,6 +98,8 @@ def send(request: Request) -> Reply:
         "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[Bounce]",
+    meta="CursorMeta",
     aws_calls=3,
 )
 def bounces(request: Request) -> Reply:
@@ -99,7 +109,7 @@ def bounces(request: Request) -> Reply:
     return Reply([_bounce(one) for one in listed], meta={"next_cursor": cursor})
 
 
-@routes.delete("/admin/email/bounces/{address}", permission="email.send", aws_calls=3)
+@routes.delete("/admin/email/bounces/{address}", permission="email.send", returns="Nothing", aws_calls=3)
 def clear(request: Request, address: str) -> Reply:
     """Email is sent to the address again. 404 NOT_FOUND when nothing kept it from that."""
     messaging.feedback.clear(address)

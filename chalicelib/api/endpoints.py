@@ -17,8 +17,8 @@ routes = Routes()
 _LARGEST_BODY_BYTES = 4 * 1024 * 1024
 
 
-@routes.any("/plugins/{slug}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=4)
-@routes.any("/plugins/{slug}/{path+}", public=True, body_limit=_LARGEST_BODY_BYTES, aws_calls=4)
+@routes.any("/plugins/{slug}", public=True, body_limit=_LARGEST_BODY_BYTES, returns="Whatever", aws_calls=4)
+@routes.any("/plugins/{slug}/{path+}", public=True, body_limit=_LARGEST_BODY_BYTES, returns="Whatever", aws_calls=4)
 def serve(request: Request, slug: str, path: str = "") -> Reply:
     """What the plugin's endpoint answers. Whether a token is needed, and which permission, the endpoint says.
 
@@ -50,7 +50,7 @@ def _active(slug: str) -> ActivePlugin:
     plugin = runtime.active.find(slug)
     if plugin is None:
         raise PluginNotActive(slug, plugins.get(slug).status)
-    runtime.active.must_not_be_held(plugin)
+    runtime.active.must_be_callable(plugin)
     return plugin
 
 

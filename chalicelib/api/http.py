@@ -63,7 +63,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Route:
-    """One declared route. ``aws_calls`` is its budget, which a test holds it to; ``rate`` the group that a person's requests count in."""
+    """One declared route. ``aws_calls`` is its budget, which a test holds it to; ``rate`` the group that a person's requests count in.
+
+    ``returns`` is the name of the schema of ``data`` by status, ``meta`` that of the envelope's ``meta`` (:mod:`chalicelib.api.schemas`).
+    """
 
     method: str
     pattern: str
@@ -80,6 +83,8 @@ class Route:
     takes: tuple[str, ...]
     aws_calls: int
     rate: str
+    returns: Mapping[int, str]
+    meta: str
 
 
 class Request:
@@ -195,8 +200,13 @@ class Request:
         return dict(self._event.get("multiValueQueryStringParameters") or {})
 
     @property
+    def gateway(self) -> Mapping[str, Any]:
+        """What API Gateway says of the request: ``domainName``, ``stage``, ``identity``."""
+        return self._event.get("requestContext") or {}
+
+    @property
     def source_ip(self) -> str:
-        return str((self._event.get("requestContext") or {}).get("identity", {}).get("sourceIp", ""))
+        return str(self.gateway.get("identity", {}).get("sourceIp", ""))
 
 
 class Routes:
@@ -209,6 +219,10 @@ class Routes:
     ``aws_calls``: at most so many AWS calls, the token's included, and the one that counts the request left out.
     ``instead``: what one can do with a body that is too large, as details of that error; its ``hint`` is the sentence for people.
     ``rate``: the group that the request counts in (``core.rate_limiter``); by default the one that the path says.
+    ``returns``: the schema of ``data``: ``"Plugin"``, ``"[Plugin]"`` for a list, ``"Item?"`` where it may be null; by status, where that is
+    not 200. ``meta``: that of ``meta``. Both by name, so that a request pays for none of them (:mod:`chalicelib.api.schemas`).
+
+    A view's docstring is its description in ``openapi.json``, and the error codes that it names are answers that it may give.
     """
 
     def __init__(self) -> None:
@@ -233,6 +247,8 @@ class Routes:
                     takes=rule.get("takes", ("application/json",)),
                     aws_calls=rule["aws_calls"],
                     rate=rule.get("rate") or rate_group(method, pattern),
+                    returns=_by_status(rule.get("returns")),
+                    meta=rule.get("meta", "Meta"),
                 )
             )
             return view
@@ -263,6 +279,10 @@ class Routes:
             return view
 
         return declare
+
+
+def _by_status(returns: str | Mapping[int, str] | None) -> Mapping[int, str]:
+    return {200: returns} if isinstance(returns, str) else returns or {}
 
 
 class Api(Chalice):
@@ -459,13 +479,16 @@ def page_meta(page: Page[Any]) -> dict[str, Any]:
     }
 
 
-def page_links(request: Request, page: Page[Any]) -> dict[str, str | None]:
-    """First, last, previous and next page, with the request's other parameters kept."""
+def page_links(request: Request, page: Page[Any], instead: Mapping[str, Any] | None = None) -> dict[str, str | None]:
+    """First, last, previous and next page, with the request's other parameters kept; ``instead`` of some, others (None: without it)."""
     from urllib.parse import urlencode
 
+    replaced = {"page", *(instead or {})}
+    own = [(name, value) for name, value in (instead or {}).items() if value is not None]
+
     def link(number: int) -> str:
-        kept = [(name, value) for name, values in request.raw_query.items() if name != "page" for value in values]
-        return f"{request.path}?{urlencode([*kept, ('page', number)])}"
+        kept = [(name, value) for name, values in request.raw_query.items() if name not in replaced for value in values]
+        return f"{request.path}?{urlencode([*kept, *own, ('page', number)])}"
 
     return {
         "first": link(1),

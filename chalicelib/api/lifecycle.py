@@ -43,8 +43,11 @@ _INSTALL = {
         "package": _PACKAGE,
         "upload_id": _UPLOAD_ID,
         "activate": {"type": "boolean"},
-        # For plugins that need one, which are refused while licences are not checked; others have no use for it.
-        "license_key": {"type": "string", "maxLength": 100},
+        "license_key": {
+            "type": "string",
+            "maxLength": 100,
+            "description": "Without one, what needs a licence stays off",
+        },
     },
     "required": ["source"],
     "additionalProperties": False,
@@ -74,7 +77,7 @@ _UPDATE = {
 }
 
 
-@routes.post(_UPLOADS, permission="plugins.install", body=_NEW_UPLOAD, aws_calls=1)
+@routes.post(_UPLOADS, permission="plugins.install", body=_NEW_UPLOAD, returns={201: "Upload"}, aws_calls=1)
 def begin_upload(request: Request) -> Reply:
     """``{upload_id, url, method, headers, expires_at}``: send exactly so many bytes there, without a token; then install or update with the
     id. It is the caller's alone, serves once, and is gone after a day."""
@@ -89,11 +92,16 @@ def begin_upload(request: Request) -> Reply:
     body=_INSTALL,
     body_limit=_LARGEST_REQUEST,
     instead=_UPLOAD_FIRST,
+    returns={200: "Installation", 202: "StartedJob"},
     aws_calls=40,
 )
 def install(request: Request) -> Reply:
-    """REST §7. 200 when done within 20 s, else 202. 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID,
-    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED."""
+    """REST §7. 200 when done within 20 s, else 202.
+
+    404 PLUGIN_NOT_FOUND; 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS; 422 PACKAGE_INVALID, SIGNATURE_INVALID, DEPENDENCIES_NOT_MET,
+    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED, with the
+    cause's code: LICENSE_INVALID, say.
+    """
     job = jobs.start_install(request.body, actor=request.caller.actor, uploader=_owner(request))
     return answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
 
@@ -104,13 +112,14 @@ def install(request: Request) -> Reply:
     body=_UPDATE,
     body_limit=_LARGEST_REQUEST,
     instead=_UPLOAD_FIRST,
+    returns={200: "Update", 202: "StartedJob"},
     aws_calls=40,
 )
 def update(request: Request, slug: str) -> Reply:
     """REST §8. Without a version to the newest that fits; with one also to an older. 200 when done within 20 s, else 202.
 
-    404 PLUGIN_NOT_FOUND; 409 PLUGIN_UP_TO_DATE, OPERATION_IN_PROGRESS; 422 DEPENDENCY_CONFLICT, PACKAGE_INVALID; 503
-    MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
+    404 PLUGIN_NOT_FOUND; 409 PLUGIN_UP_TO_DATE, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET, DEPENDENCY_CONFLICT,
+    PACKAGE_INVALID, SIGNATURE_INVALID; 503 MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
     """
     job = jobs.start_update(slug, request.body, actor=request.caller.actor, uploader=_owner(request))
     return answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
@@ -120,26 +129,28 @@ def update(request: Request, slug: str) -> Reply:
     "/admin/plugins/{slug}",
     permission="plugins.uninstall",
     query={"keep_data": {"type": "boolean", "default": False}, "backup": {"type": "boolean", "default": True}},
+    returns={200: "Uninstallation", 202: "StartedJob"},
     aws_calls=40,
 )
 def uninstall(request: Request, slug: str) -> Reply:
-    """REST §9. 200 when done within 20 s, else 202. 404 PLUGIN_NOT_FOUND, 403 PLUGIN_IS_CORE, 422 HAS_DEPENDENTS."""
+    """REST §9. 200 when done within 20 s, else 202. 404 PLUGIN_NOT_FOUND, 403 PLUGIN_IS_CORE, 422 HAS_DEPENDENTS;
+    409 OPERATION_IN_PROGRESS, 500 UNINSTALLATION_FAILED."""
     query = request.query
     job = jobs.start_uninstall(slug, keep_data=query["keep_data"], backup=query["backup"], actor=request.caller.actor)
     return answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
 
 
-@routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", aws_calls=30)
+@routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", returns="Activation", aws_calls=30)
 def activate(request: Request, slug: str) -> Reply:
-    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED; 422 DEPENDENCIES_NOT_MET, PLUGIN_FAILED_TO_LOAD;
-    404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
+    """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS; 422 DEPENDENCIES_NOT_MET,
+    PLUGIN_FAILED_TO_LOAD; 403 LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""
     plugin = plugins.activate(slug, by=request.caller)
     return Reply(views.activation(plugin), message="Plugin activated successfully")
 
 
-@routes.post("/admin/plugins/{slug}/deactivate", permission="plugins.activate", aws_calls=30)
+@routes.post("/admin/plugins/{slug}/deactivate", permission="plugins.activate", returns="Deactivation", aws_calls=30)
 def deactivate(request: Request, slug: str) -> Reply:
-    """REST §6. 409 PLUGIN_NOT_ACTIVE, 422 HAS_DEPENDENTS, 403 PLUGIN_IS_CORE, 404 PLUGIN_NOT_FOUND."""
+    """REST §6. 409 PLUGIN_NOT_ACTIVE, OPERATION_IN_PROGRESS; 422 HAS_DEPENDENTS; 403 PLUGIN_IS_CORE; 404 PLUGIN_NOT_FOUND."""
     plugin = plugins.deactivate(slug, by=request.caller)
     return Reply(views.deactivation(plugin), message="Plugin deactivated successfully")
 
@@ -149,13 +160,13 @@ def _owner(request: Request) -> str:
     return f"{request.caller.kind}.{request.caller.id}"
 
 
-@routes.get("/admin/jobs/{job_id}", permission="plugins.view", aws_calls=2)
+@routes.get("/admin/jobs/{job_id}", permission="plugins.view", returns="Job", aws_calls=2)
 def job_record(request: Request, job_id: str) -> Reply:
     """404 JOB_NOT_FOUND."""
     return Reply(views.job(jobs.get(job_id)))
 
 
-@routes.post("/admin/jobs/{job_id}/tickets", permission="plugins.view", aws_calls=3)
+@routes.post("/admin/jobs/{job_id}/tickets", permission="plugins.view", returns={201: "JobTicket"}, aws_calls=3)
 def ticket(request: Request, job_id: str) -> Reply:
     """``{progress, expires_at}``: where a browser's EventSource follows the job, without a token, as the caller. 404 JOB_NOT_FOUND."""
     made = jobs.tickets.issue(jobs.get(job_id).id, request.caller.token_hash)
@@ -174,6 +185,7 @@ def _holder_of_ticket(request: Request) -> Caller | None:
     permission="plugins.view",
     query={"ticket": {"type": "string", "maxLength": 100}, "last_event_id": {"type": "string", "maxLength": 100}},
     ticket=_holder_of_ticket,
+    returns={200: "EventStream", 204: "Finished"},
     aws_calls=60,
 )
 def progress(request: Request, job_id: str) -> Reply:

@@ -27,14 +27,14 @@ _LIMITS = {
 }
 
 
-@routes.get("/admin/plugins/{slug}/limits", permission="plugins.configure", aws_calls=5)
+@routes.get("/admin/plugins/{slug}/limits", permission="plugins.configure", returns="PluginLimits", aws_calls=5)
 def plugin_limits(request: Request, slug: str) -> Reply:
     """The limits that hold, what the author wished for, what an administrator set, and what is used. 404 PLUGIN_NOT_FOUND."""
     return Reply(_shown(plugins.get(slug)))
 
 
 # Token, plugin, limits, rates, transaction; queue's address and patience, function before and after, mapping; limits thrice, calls.
-@routes.patch("/admin/plugins/{slug}/limits", permission="plugins.configure", body=_LIMITS, aws_calls=18)
+@routes.patch("/admin/plugins/{slug}/limits", permission="plugins.configure", body=_LIMITS, returns="PluginLimits", aws_calls=18)
 def change_plugin_limits(request: Request, slug: str) -> Reply:
     """The next call runs under them. 404 PLUGIN_NOT_FOUND, 422 VALIDATION_ERROR."""
     plugin = plugins.change_limits(slug, request.body, by=request.caller)

@@ -19,7 +19,9 @@ _SEARCH = {
 
 
 # The third call is made for a new index only: it is remembered as accepted.
-@routes.get("/admin/plugins/marketplace", permission="plugins.marketplace", query=_SEARCH, aws_calls=3)
+@routes.get(
+    "/admin/plugins/marketplace", permission="plugins.marketplace", query=_SEARCH, returns="[Listing]", meta="MarketplaceMeta", aws_calls=3
+)
 def search(request: Request) -> Reply:
     """REST §11. 503 MARKETPLACE_UNAVAILABLE."""
     query = request.query
@@ -34,7 +36,7 @@ def search(request: Request) -> Reply:
     )
 
 
-@routes.get("/admin/plugins/marketplace/{slug}", permission="plugins.marketplace", aws_calls=3)
+@routes.get("/admin/plugins/marketplace/{slug}", permission="plugins.marketplace", returns="ListingDetails", aws_calls=3)
 def details(_request: Request, slug: str) -> Reply:
     """One listing with its releases, and the scopes that each asks for. 404 PLUGIN_NOT_FOUND, 503 MARKETPLACE_UNAVAILABLE."""
     listing, _ = marketplace.find_release(slug)

@@ -42,7 +42,7 @@ _NEW = {
 }
 
 
-@routes.post("/notifications", scope="notifications", body=_NEW, aws_calls=3)
+@routes.post("/notifications", scope="notifications", body=_NEW, returns={201: "Notification"}, aws_calls=3)
 def send(request: Request) -> Reply:
     """notify(), notifyAll(), notifyAdmins(). 404 USER_NOT_FOUND, 403 PERMISSION_DENIED without notifications.send (but for oneself)."""
     given = request.body
@@ -68,6 +68,8 @@ def send(request: Request) -> Reply:
         "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[Notification]",
+    meta="InboxMeta",
     aws_calls=5,
 )
 def notifications(request: Request) -> Reply:
@@ -77,21 +79,21 @@ def notifications(request: Request) -> Reply:
     return Reply([view(one) for one in found.notifications], meta={"unread": found.unread, "next_cursor": found.next_cursor})
 
 
-@routes.post("/notifications/{id}/read", scope="notifications", aws_calls=2)
+@routes.post("/notifications/{id}/read", scope="notifications", returns="Nothing", aws_calls=2)
 def read(request: Request, id: str) -> Reply:
     """404 NOTIFICATION_NOT_FOUND."""
     messaging.mark_read(request.caller, id)
     return Reply(message="Marked as read")
 
 
-@routes.delete("/notifications/{id}", scope="notifications", aws_calls=2)
+@routes.delete("/notifications/{id}", scope="notifications", returns="Nothing", aws_calls=2)
 def dismiss(request: Request, id: str) -> Reply:
     """404 NOTIFICATION_NOT_FOUND; 409 NOTIFICATION_NOT_DISMISSIBLE when its sender said that it is not."""
     messaging.dismiss(request.caller, id)
     return Reply(message="Dismissed")
 
 
-@routes.post("/notifications/{id}/actions/{n}", scope="notifications", aws_calls=6)
+@routes.post("/notifications/{id}/actions/{n}", scope="notifications", returns="PressedButton", aws_calls=6)
 def act(request: Request, id: str, n: str) -> Reply:
     """Press a button; ``n`` counts from 0. ``{url, message}``: where to go and what the plugin says, both may be null. A function of the
     plugin runs once for each person and notification.

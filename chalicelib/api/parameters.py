@@ -1,4 +1,4 @@
-"""Query parameters that several resources read alike."""
+"""Parameters that several resources read alike."""
 
 from __future__ import annotations
 

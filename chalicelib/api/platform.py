@@ -26,19 +26,23 @@ _SETTINGS = {
 }
 
 
-@routes.get("/health", public=True, aws_calls=1)
+@routes.get("/health", public=True, returns="Health", aws_calls=1)
 def health(request: Request) -> Reply:
     """200 when requests can be served: when the table that every request needs can be read. 503 SERVICE_UNAVAILABLE else."""
     accounts.must_be_readable()
     return Reply({"status": "ok", "version": config.PLATFORM_VERSION})
 
 
-@routes.get("/platform", public=True, aws_calls=2)
+@routes.get("/platform", public=True, returns="Platform", aws_calls=2)
 def platform(request: Request) -> Reply:
-    """The version; to whoever is signed in also the configuration, and the counts to those with ``platform.view``."""
+    """The version; to whoever is signed in also the configuration, and the counts to those with ``platform.view``.
+
+    401 UNAUTHENTICATED for a token that is no good.
+    """
     about: dict[str, Any] = {"name": "StreamSpace", "version": config.PLATFORM_VERSION}
     caller = request.identify()
     if caller is not None:
+        about["safe_mode"] = accounts.counts.is_safe_mode()
         about["config"] = {"namespace": config.namespace(), "ingressDomain": config.ingress_domain(), "hibernationEnabled": True}
         if not caller.is_plugin and caller.may("platform.view"):
             # Imported here: this module is part of every cold start (application.py).
@@ -49,13 +53,13 @@ def platform(request: Request) -> Reply:
     return Reply(about)
 
 
-@routes.get("/platform/settings", permission="platform.configure", aws_calls=2)
+@routes.get("/platform/settings", permission="platform.configure", returns="PlatformSettings", aws_calls=2)
 def settings(request: Request) -> Reply:
     """What administrators can change while the platform runs. ``rate_limits``: requests a minute of one caller, by group."""
     return Reply({"rate_limits": accounts.counts.rates().shown()})
 
 
-@routes.patch("/platform/settings", permission="platform.configure", body=_SETTINGS, aws_calls=3)
+@routes.patch("/platform/settings", permission="platform.configure", body=_SETTINGS, returns="PlatformSettings", aws_calls=3)
 def change_settings(request: Request) -> Reply:
     """What is left out stays. Holds for requests that begin a second later. 422 VALIDATION_ERROR."""
     rates = accounts.counts.change_rates(request.body["rate_limits"], by=request.caller.actor)

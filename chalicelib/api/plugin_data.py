@@ -17,7 +17,7 @@ _RESTORE = {
 
 
 # Token, plugin, what is used; its tables, and each table's items for each megabyte.
-@routes.get("/admin/plugins/{slug}/data", permission="plugins.view", aws_calls=200)
+@routes.get("/admin/plugins/{slug}/data", permission="plugins.view", returns="KeptData", aws_calls=200)
 def kept_data(request: Request, slug: str) -> Reply:
     """``{keys, bytes, tables: [{name, items}]}``: what an uninstall without ``keep_data`` would remove. 404 PLUGIN_NOT_FOUND."""
     kept = runtime.holdings.of(plugins.get(slug).slug)
@@ -26,7 +26,7 @@ def kept_data(request: Request, slug: str) -> Reply:
 
 
 # Token, and the bucket's list for each thousand backups.
-@routes.get("/admin/plugins/{slug}/backups", permission="plugins.view", aws_calls=3)
+@routes.get("/admin/plugins/{slug}/backups", permission="plugins.view", returns="[Backup]", aws_calls=3)
 def backups(request: Request, slug: str) -> Reply:
     """``[{backup_path, version, made_at, size_bytes}]``, newest first; also of a plugin that is not installed any more."""
     shown = [
@@ -36,7 +36,13 @@ def backups(request: Request, slug: str) -> Reply:
     return Reply(shown)
 
 
-@routes.post("/admin/plugins/{slug}/restore", permission="plugins.install", body=_RESTORE, aws_calls=45)
+@routes.post(
+    "/admin/plugins/{slug}/restore",
+    permission="plugins.install",
+    body=_RESTORE,
+    returns={200: "Restoration", 202: "StartedJob"},
+    aws_calls=45,
+)
 def restore(request: Request, slug: str) -> Reply:
     """Of an installed plugin the settings and the data; one that is not installed is installed from its backup. 200 when done within 20 s,
     else 202. 404 BACKUP_NOT_FOUND; 409 BACKUP_OF_ANOTHER_VERSION, OPERATION_IN_PROGRESS; 500 RESTORATION_FAILED."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from chalicelib import plugins, runtime
 from chalicelib.api.http import Reply, Request, Routes
-from chalicelib.core import clock, config
+from chalicelib.api.parameters import moment
+from chalicelib.core import config
 from chalicelib.core.errors import ValidationError
 from chalicelib.runtime.replaying import Replay
 
@@ -52,7 +52,7 @@ _REPLAY = {
 }
 
 
-@routes.get("/runtime/self", plugin_only=True, aws_calls=4)
+@routes.get("/runtime/self", plugin_only=True, returns="PluginSelf", aws_calls=4)
 def itself(request: Request) -> Reply:
     """Settings, in clear, and what the platform is. Its budget counts one secret setting; each further one costs one more call."""
     plugin = plugins.get(request.caller.id)
@@ -67,7 +67,7 @@ def itself(request: Request) -> Reply:
     return Reply({"slug": plugin.slug, "version": plugin.version, **current, "platform": platform})
 
 
-@routes.delete("/runtime/schedules/{name}", plugin_only=True, aws_calls=2)
+@routes.delete("/runtime/schedules/{name}", plugin_only=True, returns="Nothing", aws_calls=2)
 def cancel_schedule(request: Request, name: str) -> Reply:
     """What ``clearInterval`` asks for. It is made again with the plugin's next activation. One that is not there is no error."""
     runtime.schedules.delete_one(request.caller.id, name)
@@ -75,7 +75,7 @@ def cancel_schedule(request: Request, name: str) -> Reply:
 
 
 # Most of both budgets is for the event that is one too many: the plugin is set aside.
-@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, aws_calls=40)
+@routes.post("/runtime/events/{event_id}/attempts", plugin_only=True, body=_ATTEMPT, returns="Verdict", aws_calls=40)
 def begin_attempt(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
     body, slug = request.body, request.caller.id
@@ -90,7 +90,7 @@ def begin_attempt(request: Request, event_id: str) -> Reply:
     return _verdict(slug, verdict)
 
 
-@routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, aws_calls=2)
+@routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, returns="Nothing", aws_calls=2)
 def report_delivery(request: Request, event_id: str) -> Reply:
     """The plugin took an event whose message asked for this report: its failures so far were not one after another."""
     _number(event_id)
@@ -98,7 +98,7 @@ def report_delivery(request: Request, event_id: str) -> Reply:
     return Reply()
 
 
-@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, aws_calls=40)
+@routes.post("/runtime/events/{event_id}/failures", plugin_only=True, body=_FAILURE, returns="Verdict", aws_calls=40)
 def report_failure(request: Request, event_id: str) -> Reply:
     """404 EVENT_NOT_FOUND."""
     body, slug = request.body, request.caller.id
@@ -124,6 +124,8 @@ def report_failure(request: Request, event_id: str) -> Reply:
         "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
         "cursor": {"type": "string", "maxLength": 500},
     },
+    returns="[DeadLetter]",
+    meta="CursorMeta",
     aws_calls=3,
 )
 def dead_letters(request: Request, slug: str) -> Reply:
@@ -135,7 +137,13 @@ def dead_letters(request: Request, slug: str) -> Reply:
     return Reply([vars(letter) for letter in letters], meta={"next_cursor": cursor})
 
 
-@routes.post("/admin/plugins/{slug}/events/replay", permission="plugins.events", body=_REPLAY, aws_calls=320)
+@routes.post(
+    "/admin/plugins/{slug}/events/replay",
+    permission="plugins.events",
+    body=_REPLAY,
+    returns={200: "Replayed", 202: "Replayed"},
+    aws_calls=320,
+)
 def replay(request: Request, slug: str) -> Reply:
     """Dead letters, or a stretch of history, are delivered again: 200 when all of it was sent, 202 when the rest follows in the background.
 
@@ -143,18 +151,18 @@ def replay(request: Request, slug: str) -> Reply:
     422 VALIDATION_ERROR.
     """
     plugins.get(slug)
-    since = _moment("from", request.body.get("from"))
+    since = moment(request.body, "from")
     if since is None:
         count, has_more = runtime.replaying.replay_letters(slug, request.body.get("event_id"))
         return Reply({"replayed": count, "has_more": has_more}, message=_again(count))
-    stretch = runtime.replaying.replay_stretch(slug, since, _moment("to", request.body.get("to")))
+    stretch = runtime.replaying.replay_stretch(slug, since, moment(request.body, "to"))
     answer = {"replayed": stretch.sent, "has_more": False, "replay": _stretch(stretch)}
     if stretch.is_done:
         return Reply(answer, message=_again(stretch.sent))
     return Reply(answer, status=202, message=f"{_again(stretch.sent)}; the rest follows")
 
 
-@routes.get("/admin/plugins/{slug}/events/replay", permission="plugins.events", aws_calls=3)
+@routes.get("/admin/plugins/{slug}/events/replay", permission="plugins.events", returns="[Replay]", aws_calls=3)
 def replays(request: Request, slug: str) -> Reply:
     """The stretches of history that are still being delivered again. 404 PLUGIN_NOT_FOUND."""
     plugins.get(slug)
@@ -169,22 +177,21 @@ def _stretch(one: Replay) -> dict[str, Any]:
     return {"id": one.id, "from": one.since, "to": one.until, "sent": one.sent, "status": "done" if one.is_done else "running"}
 
 
-_MOMENT = {"type": "string", "format": "date-time"}
-
-
 @routes.get(
     "/admin/plugins/{slug}/logs",
     permission="plugins.events",
     query={
         "level": {"enum": list(runtime.logs.LEVELS)},
-        "from": _MOMENT,
-        "to": _MOMENT,
+        "from": {"type": "string", "maxLength": 40},
+        "to": {"type": "string", "maxLength": 40},
         "hook": {"type": "string", "maxLength": 200},
         "event_id": {"type": "integer", "minimum": 1, "maximum": 2**53},
         "search": {"type": "string", "maxLength": 200},
         "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 200},
         "cursor": {"type": "string", "maxLength": 5000},
     },
+    returns="[LogLine]",
+    meta="CursorMeta",
     aws_calls=4 + runtime.logs.MOST_CALLS,
 )
 def logs(request: Request, slug: str) -> Reply:
@@ -196,8 +203,8 @@ def logs(request: Request, slug: str) -> Reply:
     query = request.query
     wanted = runtime.logs.Wanted(
         level=query["level"],
-        since=_moment("from", query["from"]),
-        until=_moment("to", query["to"]),
+        since=moment(query, "from"),
+        until=moment(query, "to"),
         hook=query["hook"],
         event_id=query["event_id"],
         search=query["search"],
@@ -211,13 +218,6 @@ def _verdict(slug: str, verdict: str) -> Reply:
     if verdict == runtime.deliveries.DEAD_LETTER:
         plugins.set_aside_failing(slug)
     return Reply({"verdict": verdict})
-
-
-def _moment(field: str, text: str | None) -> datetime | None:
-    try:
-        return clock.parse_rfc3339(text) if text else None
-    except ValueError as error:
-        raise ValidationError({field: ["Must be a time such as 2026-01-02T03:04:05Z"]}) from error
 
 
 def _number(text: str) -> int:

@@ -49,7 +49,14 @@ _PAGE: dict[str, Any] = {
 _BODY_LIMIT = 128 * 1024
 
 
-@routes.get("/sessions", scope="read:sessions", query={"user": _NAME, "state": _STATE, "template": _NAME, **_PAGE}, aws_calls=2)
+@routes.get(
+    "/sessions",
+    scope="read:sessions",
+    query={"user": _NAME, "state": _STATE, "template": _NAME, **_PAGE},
+    returns="[Session]",
+    meta="CursorMeta",
+    aws_calls=2,
+)
 def list_sessions(request: Request) -> Reply:
     """getSessions(). Oldest first; ``meta.next_cursor`` (null at the end) goes on where this page ends. 422 VALIDATION_ERROR."""
     found = sessions.list_sessions(by=request.caller, **request.query)
@@ -57,34 +64,34 @@ def list_sessions(request: Request) -> Reply:
 
 
 # Token, user, template with capacity, transaction; a second transaction when the plain id is taken.
-@routes.post("/sessions", scope="write:sessions", body=CREATE_SESSION, body_limit=_BODY_LIMIT, aws_calls=5)
+@routes.post("/sessions", scope="write:sessions", body=CREATE_SESSION, body_limit=_BODY_LIMIT, returns={201: "Session"}, aws_calls=5)
 def create_session(request: Request) -> Reply:
     """createSession(). 404 USER_NOT_FOUND, TEMPLATE_NOT_FOUND; 403 QUOTA_EXCEEDED; 503 INSUFFICIENT_RESOURCES; 422 VALIDATION_ERROR."""
     return Reply(session_object(sessions.create_session(request.body, by=request.caller)), status=201)
 
 
-@routes.get("/sessions/{id}", scope="read:sessions", aws_calls=2)
+@routes.get("/sessions/{id}", scope="read:sessions", returns="Session", aws_calls=2)
 def get_session(request: Request, id: str) -> Reply:
     """getSession(). 404 SESSION_NOT_FOUND."""
     return Reply(session_object(sessions.get_session(id, by=request.caller)))
 
 
 # Token, session with capacity, transaction; the user too when the session wakes or grows.
-@routes.patch("/sessions/{id}", scope="write:sessions", body=UPDATE_SESSION, body_limit=_BODY_LIMIT, aws_calls=4)
+@routes.patch("/sessions/{id}", scope="write:sessions", body=UPDATE_SESSION, body_limit=_BODY_LIMIT, returns="Session", aws_calls=4)
 def update_session(request: Request, id: str) -> Reply:
     """updateSession(). 404 SESSION_NOT_FOUND; 409 INVALID_STATE_TRANSITION; 403 QUOTA_EXCEEDED; 503 INSUFFICIENT_RESOURCES; 422
     VALIDATION_ERROR."""
     return Reply(session_object(sessions.update_session(id, request.body, by=request.caller)))
 
 
-@routes.delete("/sessions/{id}", scope="write:sessions", aws_calls=3)
+@routes.delete("/sessions/{id}", scope="write:sessions", returns="Nothing", aws_calls=3)
 def delete_session(request: Request, id: str) -> Reply:
     """deleteSession(). 404 SESSION_NOT_FOUND."""
     sessions.delete_session(id, by=request.caller)
     return Reply(message="Session deleted")
 
 
-@routes.post("/sessions/{id}/activity", scope="write:sessions", aws_calls=3)
+@routes.post("/sessions/{id}/activity", scope="write:sessions", returns="Session", aws_calls=3)
 def record_activity(request: Request, id: str) -> Reply:
     """Somebody uses the session (a connection, a key, a click): its idle time begins again. Reading it does not do that.
 
@@ -93,14 +100,14 @@ def record_activity(request: Request, id: str) -> Reply:
     return Reply(session_object(sessions.record_activity(id, by=request.caller)))
 
 
-@routes.get("/sessions/{id}/status", scope="read:sessions", aws_calls=2)
+@routes.get("/sessions/{id}/status", scope="read:sessions", returns="SessionStatus", aws_calls=2)
 def session_status(request: Request, id: str) -> Reply:
     """How the session is (``phase``, ``reason`` and a ``message`` in words), and when and why it ends by itself. 404 SESSION_NOT_FOUND."""
     return Reply(sessions.status_object(sessions.get_session(id, by=request.caller)))
 
 
 # Token, session, transaction; the user too when the session's lifetime has to be longer.
-@routes.post("/sessions/{id}/extend", scope="write:sessions", body=EXTEND_SESSION, aws_calls=4)
+@routes.post("/sessions/{id}/extend", scope="write:sessions", body=EXTEND_SESSION, returns="SessionStatus", aws_calls=4)
 def extend_session(request: Request, id: str) -> Reply:
     """Keep a running session from ending by itself: as if it was used now, or for a ``duration``. The answer is its new status.
 
@@ -110,7 +117,7 @@ def extend_session(request: Request, id: str) -> Reply:
     return Reply(sessions.status_object(extended))
 
 
-@routes.get("/users/{username}/sessions", scope="read:sessions", aws_calls=3)
+@routes.get("/users/{username}/sessions", scope="read:sessions", returns="[Session]", aws_calls=3)
 def user_sessions(request: Request, username: str) -> Reply:
     """getUserSessions(). 404 USER_NOT_FOUND."""
     return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
@@ -123,14 +130,18 @@ def user_sessions(request: Request, username: str) -> Reply:
     permission="users.manage",
     scope="write:users",
     query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
+    returns="Nothing",
     aws_calls=13,
 )
 def delete_user(request: Request, username: str) -> Reply:
-    """deleteUser(). 404 USER_NOT_FOUND; 422 VALIDATION_ERROR for a home without its sessions."""
-    sessions.remove_user(
+    """deleteUser(). 202 where there is more to delete than fits into a request: it goes on by itself. 404 USER_NOT_FOUND; 422
+    VALIDATION_ERROR for a home without its sessions."""
+    is_done = sessions.remove_user(
         username,
         delete_sessions=request.query["deleteSessions"],
         delete_storage=request.query["deleteStorage"],
         by=request.caller,
     )
+    if not is_done:
+        return Reply({"username": username, "status": "deleting"}, status=202, message="The user is being deleted, which goes on by itself")
     return Reply(message="User deleted")

@@ -29,7 +29,15 @@ _VALUE = {
 }
 
 
-@routes.get("/storage", scope="storage", plugin_only=True, query={"prefix": {"type": "string"}, "cursor": {"type": "string"}}, aws_calls=2)
+@routes.get(
+    "/storage",
+    scope="storage",
+    plugin_only=True,
+    query={"prefix": {"type": "string"}, "cursor": {"type": "string"}},
+    returns="[Key]",
+    meta="CursorMeta",
+    aws_calls=2,
+)
 def list_keys(request: Request) -> Reply:
     """Up to 5,000 keys; ``meta.next_cursor`` leads on."""
     keys, cursor = runtime.storage.keys(request.caller.id, request.query["prefix"] or "", request.query["cursor"])
@@ -37,7 +45,7 @@ def list_keys(request: Request) -> Reply:
 
 
 # For each 99 values their removal; for each 5,000, or megabyte, what is there.
-@routes.delete("/storage", scope="storage", plugin_only=True, aws_calls=1000)
+@routes.delete("/storage", scope="storage", plugin_only=True, returns="Cleared", aws_calls=1000)
 def clear(request: Request) -> Reply:
     """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest."""
     if request.path.endswith("/"):
@@ -48,7 +56,7 @@ def clear(request: Request) -> Reply:
 
 
 # A large value may be replaced while it is read: then its row and its object are read again.
-@routes.get("/storage/{key+}", scope="storage", plugin_only=True, aws_calls=3)
+@routes.get("/storage/{key+}", scope="storage", plugin_only=True, returns={200: "Anything", 303: "Nothing"}, aws_calls=3)
 def get_value(request: Request, key: str) -> Reply:
     """A missing key is null, not an error. 303 with the value's address where it does not fit into an answer."""
     stored = runtime.storage.find(request.caller.id, key)
@@ -62,7 +70,7 @@ def get_value(request: Request, key: str) -> Reply:
 
 
 # Token; sizes, usage and limits; the transaction. A large value: the upload, sizes before, claim, object.
-@routes.put("/storage/{key+}", scope="storage", plugin_only=True, body=_VALUE, body_limit=_LARGEST_MESSAGE, aws_calls=7)
+@routes.put("/storage/{key+}", scope="storage", plugin_only=True, body=_VALUE, body_limit=_LARGEST_MESSAGE, returns="Nothing", aws_calls=7)
 def put_value(request: Request, key: str) -> Reply:
     """413 VALUE_TOO_LARGE, 403 STORAGE_QUOTA_EXCEEDED."""
     if "upload_id" in request.body:
@@ -72,7 +80,7 @@ def put_value(request: Request, key: str) -> Reply:
     return Reply(None)
 
 
-@routes.delete("/storage/{key+}", scope="storage", plugin_only=True, aws_calls=3)
+@routes.delete("/storage/{key+}", scope="storage", plugin_only=True, returns="Nothing", aws_calls=3)
 def delete_value(request: Request, key: str) -> Reply:
     """Nothing there is fine."""
     runtime.storage.delete(request.caller.id, key)

@@ -24,28 +24,28 @@ _QUERY = {
 }
 
 
-@routes.get("/tables", scope="storage", plugin_only=True, aws_calls=2)
+@routes.get("/tables", scope="storage", plugin_only=True, returns="[Table]", aws_calls=2)
 def tables(request: Request) -> Reply:
     """``[{name, key: {partition, sort?}, indexes: [{name, partition, sort?}]}]``."""
     return Reply([shape.as_json() for shape in runtime.tables.shapes(request.caller.id)])
 
 
 # Token, table, item; where there is no such table, the names of those that there are.
-@routes.get("/tables/{table}/item", scope="storage", plugin_only=True, query=_KEY, aws_calls=3)
+@routes.get("/tables/{table}/item", scope="storage", plugin_only=True, query=_KEY, returns="Item?", aws_calls=3)
 def get_item(request: Request, table: str) -> Reply:
     """A missing item is null, not an error. 404 TABLE_NOT_FOUND, 422 VALIDATION_ERROR."""
     return Reply(runtime.tables.get(request.caller.id, table, _json(request, "key")))
 
 
 # Token, table, what is there, the transaction.
-@routes.delete("/tables/{table}/item", scope="storage", plugin_only=True, query=_KEY, aws_calls=4)
+@routes.delete("/tables/{table}/item", scope="storage", plugin_only=True, query=_KEY, returns="Nothing", aws_calls=4)
 def delete_item(request: Request, table: str) -> Reply:
     """Nothing there is fine. 404 TABLE_NOT_FOUND, 422 VALIDATION_ERROR."""
     runtime.tables.delete(request.caller.id, table, _json(request, "key"))
     return Reply(None)
 
 
-@routes.get("/tables/{table}/items", scope="storage", plugin_only=True, query=_QUERY, aws_calls=3)
+@routes.get("/tables/{table}/items", scope="storage", plugin_only=True, query=_QUERY, returns="[Item]", meta="CursorMeta", aws_calls=3)
 def query_items(request: Request, table: str) -> Reply:
     """Items in order of the key; ``meta.next_cursor`` leads on. 404 TABLE_NOT_FOUND, 422 VALIDATION_ERROR."""
     query = request.query
@@ -64,14 +64,18 @@ def query_items(request: Request, table: str) -> Reply:
     return Reply(items, meta={"next_cursor": cursor})
 
 
-@routes.put("/tables/{table}/items", scope="storage", plugin_only=True, body=_ITEM, body_limit=_LARGEST_BODY, aws_calls=4)
+@routes.put(
+    "/tables/{table}/items", scope="storage", plugin_only=True, body=_ITEM, body_limit=_LARGEST_BODY, returns="Nothing", aws_calls=4
+)
 def put_item(request: Request, table: str) -> Reply:
     """In the place of the item with its key, whole. 404 TABLE_NOT_FOUND, 413 VALUE_TOO_LARGE, 403 STORAGE_QUOTA_EXCEEDED."""
     runtime.tables.put(request.caller.id, table, request.body["item"])
     return Reply(None)
 
 
-@routes.post("/tables/{table}/items", scope="storage", plugin_only=True, body=_ITEM, body_limit=_LARGEST_BODY, aws_calls=4)
+@routes.post(
+    "/tables/{table}/items", scope="storage", plugin_only=True, body=_ITEM, body_limit=_LARGEST_BODY, returns={201: "Nothing"}, aws_calls=4
+)
 def create_item(request: Request, table: str) -> Reply:
     """Only where there is no item with its key: else 409 ITEM_ALREADY_EXISTS. Otherwise as PUT."""
     runtime.tables.put(request.caller.id, table, request.body["item"], if_not_exists=True)

@@ -9,10 +9,19 @@ from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.api.views import sessions as views
 from chalicelib.core import validation
 from chalicelib.sessions import template_object
+from chalicelib.sessions.template_documents import API_VERSIONS
 
 routes = Routes()
 
 _AMOUNT = {"type": "string", "minLength": 1, "maxLength": 64}
+# As YAML reads it where the quotation marks were left out.
+_LOOSE_AMOUNT = {"type": ["string", "number"], "maxLength": 64}
+_LOOSE_AMOUNTS = {"memory": _LOOSE_AMOUNT, "cpu": _LOOSE_AMOUNT}
+_KUBERNETES_AMOUNTS = {"type": "object", "properties": _LOOSE_AMOUNTS}
+_LOOSE_RESOURCES = {
+    "type": "object",
+    "properties": {**_LOOSE_AMOUNTS, "requests": _KUBERNETES_AMOUNTS, "limits": _KUBERNETES_AMOUNTS},
+}
 _PROTOCOL = {"type": "string", "enum": ["TCP", "UDP", "SCTP"], "default": "TCP"}
 _FIELDS: dict[str, Any] = {
     "displayName": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -30,18 +39,22 @@ def _spec(*, strict: bool) -> dict[str, Any]:
     """The fields of a template. A ``kind: Template`` document may have more of them, which are kept."""
     more = {} if strict else {"additionalProperties": True}
     closed = {"type": "object", "additionalProperties": False, **more}
+    listed = {"type": "array"} if strict else {"type": ["array", "null"]}
+    fields = _FIELDS if strict else {name: {**rule, **listed} if rule["type"] == "array" else rule for name, rule in _FIELDS.items()}
     return {
         **closed,
-        "required": _REQUIRED,
+        "required": _REQUIRED if strict else ["displayName", "baseImage"],
         "properties": {
-            **_FIELDS,
-            "defaultResources": {**closed, "required": ["memory", "cpu"], "properties": {"memory": _AMOUNT, "cpu": _AMOUNT}},
+            **fields,
+            "defaultResources": {**closed, "required": ["memory", "cpu"], "properties": {"memory": _AMOUNT, "cpu": _AMOUNT}}
+            if strict
+            else _LOOSE_RESOURCES,
             "ports": {
-                "type": "array",
+                **listed,
                 "maxItems": 50,
                 "items": {
                     **closed,
-                    "required": ["name", "containerPort"],
+                    "required": ["name", "containerPort"] if strict else ["containerPort"],
                     "properties": {
                         "name": {"type": "string", "minLength": 1, "maxLength": 63},
                         "containerPort": {"type": "integer", "minimum": 1, "maximum": 65535},
@@ -50,14 +63,14 @@ def _spec(*, strict: bool) -> dict[str, Any]:
                 },
             },
             "env": {
-                "type": "array",
+                **listed,
                 "maxItems": 100,
                 "items": {
                     **closed,
                     "required": ["name", "value"] if strict else ["name"],
                     "properties": {
                         "name": {"type": "string", "minLength": 1, "maxLength": 253},
-                        "value": {"type": "string", "maxLength": 8192},
+                        "value": {"type": "string" if strict else ["string", "number", "boolean", "null"], "maxLength": 8192},
                     },
                 },
             },
@@ -73,7 +86,7 @@ _DOCUMENT = {
     "additionalProperties": False,
     "required": ["kind", "metadata", "spec"],
     "properties": {
-        "apiVersion": {"type": "string", "pattern": r"^stream\.space/v1[a-z0-9]*$", "description": "Must be stream.space/v1alpha1"},
+        "apiVersion": {"type": "string", "pattern": API_VERSIONS, "description": "Must be stream.space/v1alpha1"},
         "kind": {"const": "Template"},
         "metadata": {"type": "object", "required": ["name"], "properties": {"name": _NAME}},
         "spec": _spec(strict=False),
@@ -101,6 +114,8 @@ _BODY_LIMIT = 64 * 1024
         "offset": {"type": "integer", "minimum": 0, "maximum": sessions.DEEPEST_OFFSET, "default": 0},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[Template]",
+    meta="CursorMeta",
     aws_calls=4,
 )
 def list_templates(request: Request) -> Reply:
@@ -116,15 +131,16 @@ def list_templates(request: Request) -> Reply:
     body=CREATE_TEMPLATE,
     body_limit=_BODY_LIMIT,
     takes=(_JSON, *_YAML),
+    returns={201: "Template"},
     aws_calls=2,
 )
 def create_template(request: Request) -> Reply:
     """createTemplate(), or a ``kind: Template`` document as JSON or YAML. 409 TEMPLATE_ALREADY_EXISTS; 422 INVALID_IMAGE,
-    VALIDATION_ERROR."""
+    VALIDATION_ERROR; 503 SERVICE_UNAVAILABLE where the image's registry is to be asked and gives no answer."""
     return Reply(template_object(sessions.create_template(_wanted(request, CREATE_TEMPLATE), by=request.caller)), status=201)
 
 
-@routes.get("/templates/{name}", scope="read:templates", aws_calls=2)
+@routes.get("/templates/{name}", scope="read:templates", returns="Template", aws_calls=2)
 def get_template(request: Request, name: str) -> Reply:
     """getTemplate(). 404 TEMPLATE_NOT_FOUND."""
     return Reply(template_object(sessions.get_template(name)))
@@ -137,6 +153,7 @@ def get_template(request: Request, name: str) -> Reply:
     body=REPLACE_TEMPLATE,
     body_limit=_BODY_LIMIT,
     takes=(_JSON, *_YAML),
+    returns="Template",
     aws_calls=3,
 )
 def replace_template(request: Request, name: str) -> Reply:
@@ -144,7 +161,7 @@ def replace_template(request: Request, name: str) -> Reply:
     return Reply(template_object(sessions.replace_template(name, _wanted(request, REPLACE_TEMPLATE), by=request.caller)))
 
 
-@routes.delete("/templates/{name}", permission="templates.manage", scope="write:templates", aws_calls=3)
+@routes.delete("/templates/{name}", permission="templates.manage", scope="write:templates", returns="Nothing", aws_calls=3)
 def delete_template(request: Request, name: str) -> Reply:
     """Its sessions stay as they are. 404 TEMPLATE_NOT_FOUND."""
     sessions.delete_template(name, by=request.caller)

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import plugins
 from chalicelib.api import bulk
 from chalicelib.api.http import Reply, Request, Routes
+from chalicelib.api.views import plugins as views
 from chalicelib.core import clock
 
 routes = Routes()
@@ -28,34 +29,24 @@ _PERMISSIONS = {
 }
 
 
-@routes.post("/admin/plugins/check-updates", permission="plugins.update", aws_calls=60)
+@routes.post("/admin/plugins/check-updates", permission="plugins.update", returns="Updates", aws_calls=60)
 def check_updates(_request: Request) -> Reply:
-    """REST §12. Asks the marketplace now; the lists show what it said. ``not_listed``: what is not in the marketplace (any more), another
-    thing than a marketplace that is away: 503 MARKETPLACE_UNAVAILABLE. One AWS call more for each plugin about which something changed."""
-    found = plugins.updates.check()
+    """REST §12. Asks the marketplace now; the lists show what it said. Installs nothing. 503 MARKETPLACE_UNAVAILABLE.
+
+    ``updates_available`` counts those that are wanted; what is pinned or skipped is listed, and says so. One to three AWS calls more for
+    each plugin about which something changed.
+    """
+    checked = plugins.updates.check()
     data: dict[str, Any] = {
-        "updates_available": len(found),
-        "plugins": [
-            {
-                "slug": one.slug,
-                "current_version": one.current_version,
-                "latest_version": one.latest_version,
-                "is_security_update": one.is_security_update,
-                "is_breaking_change": one.is_breaking_change,
-                "release_date": one.release_date,
-                "changelog_summary": one.changelog_summary,
-                "new_scopes": list(one.new_scopes),
-                "new_dependencies": list(one.new_dependencies),
-            }
-            for one in found
-        ],
-        "not_listed": [one.summary() for one in plugins.updates.not_listed()],
+        "updates_available": sum(one.is_wanted for one in checked.found),
+        "plugins": [views.available_update(one) for one in checked.found],
+        "unlisted": list(checked.unlisted),
         "checked_at": clock.rfc3339(clock.now()),
     }
     return Reply(data)
 
 
-@routes.post("/admin/plugins/bulk", permission="plugins.view", body=_BULK, aws_calls=2000)
+@routes.post("/admin/plugins/bulk", permission="plugins.view", body=_BULK, returns="BulkResults", aws_calls=2000)
 def many(request: Request) -> Reply:
     """REST §13. Each plugin by itself, those that others need first (or last, when they go); results in the order asked.
 

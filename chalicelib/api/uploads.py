@@ -15,7 +15,7 @@ _NEW = {
 }
 
 
-@routes.post("/uploads", plugin_only=True, body=_NEW, aws_calls=1)
+@routes.post("/uploads", plugin_only=True, body=_NEW, returns={201: "Upload"}, aws_calls=1)
 def begin(request: Request) -> Reply:
     """``{upload_id, url, method, headers, expires_at}``: send exactly so many bytes there, then name the id where it is wanted."""
     upload = uploads.begin(request.caller.id, request.body["size_bytes"])

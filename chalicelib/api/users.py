@@ -46,6 +46,7 @@ _NEW_USER = {
         "quotas": _quotas({"text": "string", "number": "integer"}),
         "role": _ROLE | {"default": "user"},
         "password": _PASSWORD,
+        "mustChangePassword": {"type": "boolean", "default": False},
     },
 }
 _CHANGES = {
@@ -61,6 +62,7 @@ _CHANGES = {
         "role": _ROLE,
         "password": _PASSWORD,
         "currentPassword": {"type": "string", "maxLength": 1024},
+        "mustChangePassword": {"type": "boolean"},
     },
 }
 
@@ -75,6 +77,8 @@ _CHANGES = {
         "offset": {"type": "integer", "minimum": 0, "maximum": 100_000, "default": 0},
         "cursor": {"type": "string", "maxLength": 1000},
     },
+    returns="[User]",
+    meta="CursorMeta",
     aws_calls=4,
 )
 def users(request: Request) -> Reply:
@@ -83,7 +87,7 @@ def users(request: Request) -> Reply:
     return Reply([user_object(user) for user in found], meta={"next_cursor": next_cursor})
 
 
-@routes.post("/users", permission="users.manage", scope="write:users", body=_NEW_USER, aws_calls=2)
+@routes.post("/users", permission="users.manage", scope="write:users", body=_NEW_USER, returns={201: "User"}, aws_calls=2)
 def create_user(request: Request) -> Reply:
     """createUser(). 409 USER_ALREADY_EXISTS, 422 INVALID_EMAIL, 422 VALIDATION_ERROR."""
     given = request.body
@@ -95,12 +99,13 @@ def create_user(request: Request) -> Reply:
         quotas=_domain_quotas(given.get("quotas")),
         password=given.get("password"),
         role=given.get("role", "user"),
+        must_change_password=given.get("mustChangePassword", False),
         by=request.caller,
     )
     return Reply(user_object(user), status=201)
 
 
-@routes.get("/users/{username}", scope="read:users", aws_calls=2)
+@routes.get("/users/{username}", scope="read:users", returns="User", aws_calls=2)
 def user(request: Request, username: str) -> Reply:
     """getUser(). Everybody's own; others' with users.view. 404 USER_NOT_FOUND."""
     request.caller.require_self_or(username, "users.view")
@@ -108,7 +113,7 @@ def user(request: Request, username: str) -> Reply:
 
 
 # Token, user, write; for one's own password the present one; when tokens must follow, user, tokens and a write for each 49 of them.
-@routes.patch("/users/{username}", scope="write:users", body=_CHANGES, aws_calls=7)
+@routes.patch("/users/{username}", scope="write:users", body=_CHANGES, returns="User", aws_calls=7)
 def update_user(request: Request, username: str) -> Reply:
     """updateUser(), and ``role`` and ``password``. Everybody their own name, email and (with ``currentPassword``) password; the rest, and
     others', with users.manage. 404 USER_NOT_FOUND, 422 INVALID_EMAIL, 422 VALIDATION_ERROR, 401 for a wrong ``currentPassword``."""
@@ -122,6 +127,7 @@ def update_user(request: Request, username: str) -> Reply:
         role=given.get("role"),
         password=given.get("password"),
         current_password=given.get("currentPassword"),
+        must_change_password=given.get("mustChangePassword"),
         by=request.caller,
     )
     return Reply(user_object(user))

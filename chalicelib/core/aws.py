@@ -22,8 +22,8 @@ SERVICES = ("dynamodb", "eks", "iam", "kms", "lambda", "logs", "s3", "scheduler"
 
 
 @cache
-def client(service: str) -> Any:
-    """The boto3 client of ``service``, made once for each container. Never retries a Lambda invocation: a hook may have run."""
+def client(service: str, read_timeout_s: int | None = None) -> Any:
+    """The boto3 client of ``service``, one for each container and patience. Never retries a Lambda invocation: a hook may have run."""
     import boto3
     from botocore.config import Config
 
@@ -33,7 +33,7 @@ def client(service: str) -> Any:
         service,
         config=Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_OF_S.get(service, _READ_TIMEOUT_S),
+            read_timeout=read_timeout_s or _READ_TIMEOUT_OF_S.get(service, _READ_TIMEOUT_S),
             retries={"mode": "standard", "total_max_attempts": 1 if service == "lambda" else _ATTEMPTS},
             **_SIGNED.get(service, {}),
         ),

@@ -6,7 +6,8 @@
     ├── NotFound                     404   (each part of the domain has its own subclasses)
     ├── MethodNotAllowed             405
     ├── Conflict                     409
-    │   └── ConcurrentChange         409   somebody else wrote first; use cases try again
+    │   ├── ConcurrentChange         409   somebody else wrote first; use cases try again
+    │   └── SafeModeIsOn             409   the plugin is off until the platform leaves safe mode
     ├── PayloadTooLarge              413
     ├── ValidationError              422   details: field -> list of sentences
     ├── RateLimited                  429
@@ -68,6 +69,16 @@ class ConcurrentChange(Conflict):
 
     code = "CONCURRENT_CHANGE"
     message = "Somebody else changed this at the same moment; try again"
+
+
+class SafeModeIsOn(Conflict):
+    """Every plugin that is not core is off; what happens meanwhile is kept for it."""
+
+    code = "SAFE_MODE"
+    message = "The platform is in safe mode"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"The platform is in safe mode, and '{slug}' is off until an administrator leaves it", slug=slug)
 
 
 class OperationInProgress(Conflict):

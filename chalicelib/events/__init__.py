@@ -5,9 +5,10 @@ Promises
     Events of one aggregate (a session, a user, a plugin) reach each subscriber in the order in which they were committed, whatever
     order the stream shows them in. At least once; a duplicate has the same ``id``.
     Plugins that cause each other's events do not do so for ever (``causes``).
-    The same records are the log that administrators read.
+    The same records are the log that administrators read, any page of which costs the same (``log``).
 """
 
+from chalicelib.events import log
 from chalicelib.events.causes import Actor
 from chalicelib.events.dispatcher import Dispatcher, Subscriber, queue_subscriber
 from chalicelib.events.outbox import UnitOfWork, retried, unit_of_work
@@ -26,6 +27,7 @@ __all__ = [
     "UnitOfWork",
     "history",
     "hour_of",
+    "log",
     "of_hour",
     "queue_subscriber",
     "read",

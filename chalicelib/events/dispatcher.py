@@ -19,6 +19,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.core import aws, log
 from chalicelib.core.tables import condition_failed
+from chalicelib.events import log as log_of_aggregates
 from chalicelib.events import records
 from chalicelib.events.records import Event, EventRow
 
@@ -75,7 +76,7 @@ class Dispatcher:
             if record.get("eventName") != "INSERT":
                 continue
             row = EventRow.from_raw_data(record["dynamodb"]["NewImage"])
-            if row.aggregate.startswith(_CURSOR):
+            if row.aggregate.startswith((_CURSOR, log_of_aggregates.PREFIX)):
                 continue
             event = Event.of_row(row)
             known = latest.get(event.aggregate)

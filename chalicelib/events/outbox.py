@@ -30,8 +30,10 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange, StreamSpaceError
 from chalicelib.core.tables import connection
+from chalicelib.events import log
 from chalicelib.events.causes import Actor, Cause, cause_of
 from chalicelib.events.records import Event
+from chalicelib.events.tally import Tally
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,6 +49,7 @@ class _Write:
     condition: Condition | None
     actions: list[Action]
     otherwise: StreamSpaceError | None
+    is_new: bool = False
 
 
 class UnitOfWork:
@@ -61,7 +64,7 @@ class UnitOfWork:
     def create(self, row: Model, *, otherwise: StreamSpaceError | None = None) -> None:
         """Put a row that must not exist yet."""
         key = type(row)._hash_key_attribute()
-        self._writes.append(_Write("put", row, key.does_not_exist(), [], otherwise))
+        self._writes.append(_Write("put", row, key.does_not_exist(), [], otherwise, is_new=True))
 
     def save(self, row: Model, condition: Condition | None = None, *, otherwise: StreamSpaceError | None = None) -> None:
         """Put the whole row. A row that events are told of is also checked against what was read."""
@@ -92,17 +95,21 @@ class UnitOfWork:
         # A new life starts at the time of day, so that an aggregate that comes back under its old name goes on upwards.
         row.event_sequence = previous + 1 if previous else int(clock.timestamp() * 1000) * 1000
         cause = self._cause(row)
+        tally = _tally(row, event_type)
+        event_id = tally.last_id if tally else ids.number()
         event = Event(
-            id=ids.number(),
+            id=event_id,
             type=event_type,
             aggregate=row.aggregate,
             sequence=row.event_sequence,
             previous=previous,
-            time=clock.now(),
+            # A log is looked at by time, and finds it in the id.
+            time=ids.moment_of(event_id) if tally else clock.now(),
             data=data,
             actor={"id": self._actor.id, "name": self._actor.name} if self._actor else None,
             hops=cause.hops if cause else 0,
             caused_by=cause.plugin if cause else None,
+            tally=tally,
         )
         self._events.append(event)
         return event
@@ -127,8 +134,7 @@ class UnitOfWork:
                         self._add(transaction, write)
                         written.append(write)
                     if kind == "put":
-                        for event in self._events:
-                            row = event.row()
+                        for row in (row for event in self._events for row in (event.row(), *log.copies_of(event))):
                             transaction.save(row, condition=type(row).aggregate.does_not_exist())
                             written.append(_Write("put", row, None, [], None))
         except TransactWriteError as error:
@@ -137,7 +143,7 @@ class UnitOfWork:
     def _add(self, transaction: TransactWrite, write: _Write) -> None:
         condition = write.condition
         read = self._sequence_read.get(id(write.row))
-        if read is not None and write.kind in ("put", "delete"):
+        if read is not None and write.kind in ("put", "delete") and not write.is_new:
             attribute = type(write.row).event_sequence  # type: ignore[attr-defined]
             unchanged = attribute == read if read else attribute.does_not_exist()
             condition = unchanged if condition is None else condition & unchanged
@@ -161,6 +167,16 @@ class UnitOfWork:
         if any(reason is not None and reason.code in retriable for reason in reasons):
             return ConcurrentChange()
         return error
+
+
+def _tally(row: Any, event_type: str) -> Tally | None:
+    """The aggregate's tally with this event, which the row keeps for the next one. None where nobody reads its events as a log."""
+    if not hasattr(type(row), "event_tally"):
+        return None
+    before = Tally.of_text(row.event_tally) or Tally(first=row.event_sequence)
+    after = before.with_event(event_type, max(ids.number(), before.last_id + 1))
+    row.event_tally = after.text()
+    return after
 
 
 def _key_of(row: Model) -> tuple[Any, Any]:

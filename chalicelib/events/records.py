@@ -13,6 +13,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
+from chalicelib.events.tally import Tally
 from chalicelib.events.types import SESSION_EVENTS, USER_EVENTS
 
 # Long enough for an audit of the last quarter; the log of plugins is kept for good.
@@ -24,7 +25,8 @@ class EventSourced:
     """What a row needs so that events can be told of it: the sequence number of its latest event.
 
     A row class adds ``event_sequence = NumberAttribute(default=0)``, and says its aggregate's name, such as ``session#john-firefox``. One
-    whose events plugins can hear adds ``event_cause = UnicodeAttribute(null=True)`` too (``causes``).
+    whose events plugins can hear adds ``event_cause = UnicodeAttribute(null=True)`` too (``causes``); one whose events people read as a log
+    adds ``event_tally = UnicodeAttribute(null=True)`` (``log``).
     """
 
     event_sequence: Any
@@ -58,6 +60,8 @@ class EventRow(Row):
     hops = NumberAttribute(null=True)
     caused_by = UnicodeAttribute(null=True)
     expires_at = NumberAttribute(null=True)
+    # Only of what has a log (``log``).
+    tally = UnicodeAttribute(null=True)
     # Only of what plugins can hook: ``2026-01-02T03``.
     hour = UnicodeAttribute(null=True)
     by_hour = _ByHour()
@@ -80,6 +84,7 @@ class Event:
     actor: dict[str, Any] | None = field(default=None)
     hops: int = 0
     caused_by: str | None = None
+    tally: Tally | None = None
 
     def row(self) -> EventRow:
         return EventRow(
@@ -94,6 +99,7 @@ class Event:
             hops=self.hops or None,
             caused_by=self.caused_by,
             expires_at=expiry(self.aggregate),
+            tally=self.tally.text() if self.tally else None,
             hour=hour_of(self.time) if self.type in _HOOKABLE else None,
         )
 
@@ -110,6 +116,7 @@ class Event:
             actor=json.loads(row.actor) if row.actor else None,
             hops=int(row.hops or 0),
             caused_by=row.caused_by,
+            tally=Tally.of_text(row.tally),
         )
 
     def message(self, **more: Any) -> dict[str, Any]:
@@ -128,7 +135,7 @@ class Event:
 
 def expiry(aggregate: str) -> int | None:
     """When (epoch seconds) an item of this aggregate that is written now may go; None for never."""
-    return None if aggregate.startswith("plugin#") else int(clock.timestamp()) + KEPT_S
+    return None if aggregate.startswith(("plugin#", "log#")) else int(clock.timestamp()) + KEPT_S
 
 
 def read(aggregate: str, sequence: int) -> Event | None:

@@ -16,8 +16,14 @@ PLUGIN_EVENTS = (
     "plugin.updated",
     "plugin.settings_changed",
     "plugin.limits_changed",
+    "plugin.update_policy_changed",
     "plugin.failed",
     "plugin.loop_stopped",
+    "plugin.license_activated",
+    "plugin.license_renewed",
+    "plugin.license_expiring",
+    "plugin.license_ended",
+    "plugin.license_deactivated",
     "plugin.uninstalled",
 )
 # A wish, not a fact about a plugin's subject: the session worker is told to look at the cluster again.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.jobs import steps, tickets
+from chalicelib.jobs.automatic import install_due, tell_of_ended
 from chalicelib.jobs.backups import Backup
 from chalicelib.jobs.backups import listed as backups_of
 from chalicelib.jobs.errors import InstallationFailed, RestorationFailed, UninstallationFailed, UpdateFailed
@@ -50,12 +51,14 @@ __all__ = [
     "UpdateFailed",
     "backups_of",
     "get",
+    "install_due",
     "recover_abandoned",
     "run_step",
     "start_install",
     "start_restore",
     "start_uninstall",
     "start_update",
+    "tell_of_ended",
     "tickets",
     "wait_for_end",
     "wait_for_news",

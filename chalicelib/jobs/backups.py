@@ -2,7 +2,7 @@
 
 | file | what |
 | --- | --- |
-| backup.json | `{"format": 1, "slug", "version", "made_at"}` |
+| backup.json | `{"format": 1, "slug", "version", "publisher", "made_at"}` |
 | package.zip | the installed package, as it came; it is missing where the platform had lost it |
 | settings.json | the settings as they are kept: secrets stay encrypted |
 | storage.jsonl | `{"key", "value"}` for each value of its storage |
@@ -58,8 +58,9 @@ def passing_key_of(slug: str, job_id: str) -> str:
 
 def make(key: str, slug: str, version: str) -> None:
     """Back the plugin up; a backup that is there under that key is replaced, whole."""
+    about = {"format": 1, "slug": slug, "version": version, "publisher": plugins.get(slug).publisher, "made_at": clock.rfc3339(clock.now())}
     with _new_archive(key) as archive:
-        archive.writestr("backup.json", json.dumps({"format": 1, "slug": slug, "version": version, "made_at": clock.rfc3339(clock.now())}))
+        archive.writestr("backup.json", json.dumps(about))
         package = artifacts.package_key(slug, version)
         # One that got lost is a fault of the installed version, and must not keep the version that mends it out.
         if artifacts.exists(package):
@@ -108,6 +109,13 @@ def package_of(key: str) -> bytes:
         if "package.zip" not in archive.namelist():
             raise BackupNotFound("The backup has settings and data, and no package: it had been lost before", backup_path=f"/{key}")
         return archive.read("package.zip")
+
+
+def publisher_in(key: str) -> str | None:
+    """Who had signed that package. None also in backups from before that was kept."""
+    with _opened(key) as archive:
+        publisher: str | None = json.loads(archive.read("backup.json")).get("publisher")
+        return publisher
 
 
 @contextmanager

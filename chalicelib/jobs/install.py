@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from chalicelib import marketplace, messaging, plugins, runtime
+from chalicelib import licensing, marketplace, messaging, plugins, runtime
 from chalicelib.core import clock, config
 from chalicelib.core.versions import Dependency
 from chalicelib.events import retried, unit_of_work
@@ -21,8 +21,12 @@ from chalicelib.jobs import artifacts, backups, records
 from chalicelib.jobs.packages import Given
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
+from chalicelib.licensing import SealedKey
 from chalicelib.plugins import InstalledPlugin, Package, PluginBusy
 from chalicelib.runtime.provisioning import Code
+
+# A dependency that a job installs: its slug, its version, and who signed it.
+Needed = dict[str, Any]
 
 # Less than a step's worker has (120 s).
 _PATIENCE_S = 100.0
@@ -36,21 +40,37 @@ class Wanting(Protocol):
     def dependencies(self) -> Sequence[Dependency]: ...
 
 
+def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
+    """Raises PluginDenied where the administrators' lists allow one of them not. One GetItem."""
+    wanted = list(releases)
+    listings = marketplace.listings_of([one.slug for one in wanted])
+    lists = plugins.policies.lists()
+    for one in wanted:
+        lists.refuse(one.slug, one.publisher, listings[one.slug].author.get("name"))
+
+
+def needs(releases: Iterable[marketplace.Release]) -> list[Needed]:
+    """These releases, as a plan keeps them."""
+    return [{"slug": one.slug, "version": one.version, "publisher": one.publisher} for one in releases]
+
+
 def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> dict[str, Any]:
     """What the job will do, decided before it starts: which release of which plugin, dependencies first.
 
-    Raises: PluginNotFound, DependencyConflict, MarketplaceUnavailable.
+    Raises: PluginNotFound, PluginDenied (also for what it needs), DependencyConflict, MarketplaceUnavailable.
     """
     installed = plugins.all_installed()
     plugins.refuse_installed(slug, installed)
     _, release = marketplace.find_release(slug, version)
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), installed)
-    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
+    refuse_denied(plan.releases)
+    needed = needs(one for one in plan.releases if one.slug != slug)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "source": "marketplace",
         "slug": slug,
         "version": release.version,
+        "publisher": release.publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
@@ -70,21 +90,25 @@ def plan_from_backup(key: str, slug: str) -> dict[str, Any]:
     package = plugins.read_package(backups.package_of(key))
     if package.manifest.slug != slug:
         raise plugins.PackageInvalid({"backup_path": [f"It is a backup of '{package.manifest.slug}', not of '{slug}'"]})
-    return {**_plan_of_package(package, activate=True), "source": "backup", "backup_key": key}
+    return {**_plan_of_package(package, activate=True, publisher=backups.publisher_in(key)), "source": "backup", "backup_key": key}
 
 
-def _plan_of_package(package: Package, *, activate: bool) -> dict[str, Any]:
+def _plan_of_package(package: Package, *, activate: bool, publisher: str | None = None) -> dict[str, Any]:
     installed = plugins.all_installed()
     slug = package.manifest.slug
     plugins.require_system(package.manifest)
     plugins.refuse_installed(slug, installed)
+    plugins.policies.lists().refuse(slug, publisher, package.manifest.author.get("name"))
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
     releases = plugins.resolve(wanted, marketplace.catalogue(), installed).releases if wanted else ()
-    needed = [{"slug": one.slug, "version": one.version} for one in releases]
+    if releases:
+        refuse_denied(releases)
+    needed = needs(releases)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "slug": slug,
         "version": package.manifest.version,
+        "publisher": publisher,
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
@@ -104,6 +128,11 @@ def waiting(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "waits": True, "locks": [plan["slug"]], "uses": [], "dependencies": []}
 
 
+def with_license_key(plan: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """The plan with the key, encrypted. Raises ValidationError for a key that is none."""
+    return plan if key is None else {**plan, "license_key": vars(licensing.sealed(key, plan["slug"]))}
+
+
 def discard_upload(plan: dict[str, Any]) -> None:
     """The package that waits for a job which never came to be."""
     if plan["source"] == "upload":
@@ -118,7 +147,7 @@ def fetch_package(job: Job) -> dict[str, Any]:
         _wait_for_turn(job)
     archive = _archive_of_job(job)
     if archive is None:
-        _, release = marketplace.find_release(job.slug, job.request["version"])
+        release = _planned_release(job)
         archive = marketplace.download(release)
     _must_be(job, plugins.read_package(archive))
     artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
@@ -147,8 +176,9 @@ def _wait_for_turn(job: Job) -> None:
         if archive is None:
             plan = plan_from_marketplace(job.slug, before["version"], activate=activate)
         else:
-            plan = _plan_of_package(plugins.read_package(archive), activate=activate)
-        job.request = {**before, **plan, "waits": False}
+            plan = _plan_of_package(plugins.read_package(archive), activate=activate, publisher=before.get("publisher"))
+        # Whose package it may be was decided when it was asked for.
+        job.request = {**before, **plan, "publisher": before.get("publisher"), "waits": False}
         try:
             return records.take_locks(job)
         except PluginBusy:
@@ -157,6 +187,18 @@ def _wait_for_turn(job: Job) -> None:
             if time.monotonic() > ends_at:
                 raise
         time.sleep(_PAUSE_S)
+
+
+def _planned_release(job: Job) -> marketplace.Release:
+    """Raises SignatureInvalid where the marketplace names another publisher by now: nobody agreed to that one."""
+    _, release = marketplace.find_release(job.slug, job.request["version"])
+    if release.publisher != job.request.get("publisher"):
+        raise marketplace.SignatureInvalid(
+            f"{job.slug} {release.version} is signed by another publisher than when this was asked for; ask again to take it from that one",
+            slug=job.slug,
+            publisher=release.publisher,
+        )
+    return release
 
 
 def _must_be(job: Job, package: Package) -> None:
@@ -282,7 +324,7 @@ def register(job: Job) -> dict[str, Any]:
         # This step was here before, and its worker died after the transaction.
         return {}
     package = _package(job)
-    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now())
+    plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now(), job.request.get("publisher"))
     with unit_of_work(job.actor) as work:
         # What it relies on is not being removed: who removes it will see this plugin from now on.
         plugins.locks.require_free(work, _used([package.manifest], plugins.all_installed()), owner=job.id)
@@ -305,11 +347,32 @@ def unregister(job: Job) -> None:
     runtime.holdings.forget(job.slug, keep_data=_keeps(job))
 
 
-def switch_on(job: Job) -> dict[str, Any]:
+def activate_license(job: Job) -> dict[str, Any]:
+    """Take a seat with the key that came along; a plugin that has no use for a licence is installed all the same."""
+    key = job.request.get("license_key")
+    if key is None:
+        return {}
     plugin = plugins.get(job.slug)
-    if job.request["activate"] and plugin.status != "active":
+    if not plugin.manifest.is_premium:
+        return {"notes": ["The licence key was not used: the plugin needs none"]}
+    plugins.licenses.attach(job.slug, SealedKey(**key), job.actor)
+    return {}
+
+
+def give_license_back(job: Job) -> None:
+    """Also a seat that was taken by a worker that died before it could say so. While the service is away it waits on a list."""
+    plugins.licenses.detach(job.slug, job.actor)
+
+
+def switch_on(job: Job) -> dict[str, Any]:
+    """What needs a licence and came without a key stays off; unless another plugin needs it now, which cannot do without."""
+    plugin = plugins.get(job.slug)
+    notes = [*plugin.manifest.notes, *job.made.get("licensing", {}).get("notes", [])]
+    if plugin.lacks_license and not job.request.get("is_needed_now"):
+        notes.append("It needs a licence: activate one, then the plugin")
+    elif job.request["activate"] and plugin.status != "active":
         plugin = plugins.switch_on(plugin, job.actor)
-    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": list(plugin.manifest.notes)}
+    return {"plugin": {**plugin.summary(), "status": plugin.status}, "notes": notes}
 
 
 def switch_off(job: Job) -> None:
@@ -343,6 +406,7 @@ _UNPACK = Step("extracting", unpack, discard_code, progress=40, message="Checkin
 _MIGRATE = Step("migrations", run_migrations, restore_tables, progress=75, message="Running migrations…")
 _PROVISION = Step("provisioning", provision, deprovision, progress=80, message="Making its function and queue…")
 _REGISTER = Step("registering", register, unregister, progress=85, message="Registering the plugin…")
+_LICENSE = Step("licensing", activate_license, give_license_back, progress=90, message="Activating its licence…")
 _SWITCH_ON = Step("activating", switch_on, switch_off, progress=95, message="Starting the plugin…")
 _PARTS = (_FETCH, _UNPACK, _MIGRATE, _PROVISION, _REGISTER, _SWITCH_ON)
 
@@ -357,6 +421,7 @@ INSTALL = Saga(
     _MIGRATE,
     _PROVISION,
     _REGISTER,
+    _LICENSE,
     _SWITCH_ON,
     Step("result", conclude, progress=99, message="Finishing…"),
     tidy=discard_snapshots,
@@ -381,10 +446,10 @@ def _left_something(slug: str) -> bool:
     return has_settings or runtime.holdings.are_kept(slug)
 
 
-def _part(job: Job, needed: dict[str, str]) -> Job:
+def _part(job: Job, needed: Needed) -> Job:
     """The job as its steps see it while they work on a dependency."""
-    request = {"source": "marketplace", "version": needed["version"], "activate": True, "dependencies": []}
-    request["keeps"] = job.request.get("keeps", [])
+    request: dict[str, Any] = {"source": "marketplace", "version": needed["version"], "publisher": needed.get("publisher")}
+    request |= {"activate": True, "dependencies": [], "keeps": job.request.get("keeps", []), "is_needed_now": job.request["activate"]}
     return Job(job.id, job.kind, needed["slug"], job.actor, request, started_at=job.started_at)
 
 

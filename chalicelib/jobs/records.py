@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from chalicelib import plugins
 from chalicelib.core import clock, ids
 from chalicelib.core.errors import ConcurrentChange
 from chalicelib.core.tables import Row, TableMeta, table
-from chalicelib.events import Actor, unit_of_work
+from chalicelib.events import Actor, UnitOfWork, unit_of_work
 from chalicelib.jobs.errors import JobNotFound
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, STUCK = "queued", "running", "succeeded", "failed", "stuck"
@@ -106,20 +106,26 @@ class News:
         return self.event in ("complete", "failed")
 
 
-def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
+# What else belongs to the transaction that begins a job.
+Also = Callable[[UnitOfWork, Job], None]
+
+
+def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, also: Also | None = None) -> Job:
     """A new job, with its locks: see :func:`take_locks`. Raises PluginBusy, naming the plugin, and writes nothing."""
     job = Job(ids.text("job"), kind, slug, actor, request, started_at=clock.rfc3339(clock.now()))
-    take_locks(job)
+    take_locks(job, also)
     return job
 
 
-def take_locks(job: Job) -> None:
+def take_locks(job: Job, also: Also | None = None) -> None:
     """Save the job with the locks on all plugins that it will touch (``locks``), while nobody works on those that it relies on (``uses``).
     Raises PluginBusy, naming the plugin, and writes nothing."""
     with unit_of_work() as work:
         plugins.locks.take(work, job.request["locks"], owner=job.id, doing=job.kind, for_s=_LOCK_S)
         plugins.locks.require_free(work, set(job.request.get("uses", [])) - set(job.request["locks"]), owner=job.id)
         work.save(job.row())
+        if also is not None:
+            also(work, job)
 
 
 def get(job_id: str) -> Job:

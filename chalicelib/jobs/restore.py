@@ -46,7 +46,7 @@ def pause(job: Job) -> None:
 
 def resume(job: Job) -> None:
     if job.request["was_active"]:
-        plugins.switch_on(plugins.get(job.slug), job.actor)
+        plugins.resume(job.slug, job.actor)
 
 
 def back_up(job: Job) -> None:

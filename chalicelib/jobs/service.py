@@ -7,10 +7,11 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from chalicelib import plugins
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
 from chalicelib.jobs import install, packages, records, restore, uninstall, update
-from chalicelib.jobs.records import FAILED, Job, News
+from chalicelib.jobs.records import FAILED, Also, Job, News
 from chalicelib.plugins import PluginBusy
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
@@ -22,7 +23,8 @@ _LONGEST_PAUSE_S = 1.0
 
 
 def start_install(request: dict[str, Any], *, actor: Actor, uploader: str = "") -> Job:
-    """``uploader``: whose an ``upload_id`` in the request must be. Raises what the plans raise, and PluginBusy."""
+    """``request``: source, slug and version? or package or upload_id, activate?, license_key?. ``uploader``: whose an ``upload_id`` must
+    be. Raises what the plans raise, and PluginBusy."""
     activate = bool(request.get("activate", False))
     if request["source"] == "upload":
         plan = install.plan_from_upload(packages.of_request(request, uploader), activate=activate)
@@ -45,18 +47,18 @@ def start_update(slug: str, request: dict[str, Any], *, actor: Actor, uploader: 
 def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
     """Of an installed plugin its settings and data; else all of it, by installing it. Raises what the plans raise, and PluginBusy."""
     plan = restore.plan(slug, backup_path)
-    return _start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
+    return start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:
     """Raises PluginNotFound, PluginIsCore, HasDependents, PluginBusy."""
-    return _start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
+    return start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
 
 
 def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dict[str, Any], actor: Actor, uploader: str) -> Job:
     """The job has its own copy of the package: nothing that is uploaded later changes it."""
     try:
-        job = _start_or_wait(kind, slug, plan, actor)
+        job = _start_or_wait(kind, slug, install.with_license_key(plan, request.get("license_key")), actor)
     except Exception:
         install.discard_upload(plan)
         raise
@@ -67,15 +69,19 @@ def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dic
 def _start_or_wait(kind: str, slug: str, plan: dict[str, Any], actor: Actor) -> Job:
     """An installation whose dependency another job works on begins, and waits for its turn. Raises PluginBusy for the plugin itself."""
     try:
-        return _start(kind, slug, plan, actor)
+        return start(kind, slug, plan, actor)
     except PluginBusy as busy:
         if kind != "install" or busy.details["slug"] == slug:
             raise
-        return _start(kind, slug, install.waiting(plan), actor)
+        return start(kind, slug, install.waiting(plan), actor)
 
 
-def _start(kind: str, slug: str, request: dict[str, Any], actor: Actor) -> Job:
-    job = records.begin(kind, slug, request, actor=actor)
+def start(kind: str, slug: str, request: dict[str, Any], actor: Actor, *, also: Also | None = None) -> Job:
+    """Begin the job that was planned. ``also`` adds to the transaction that writes its record. Raises PluginBusy, and SafeModeIsOn for one
+    that would start a plugin."""
+    if any(request.get(starts) for starts in ("activate", "was_active", "dependencies")):
+        plugins.safe_mode.refuse_start(slug)
+    job = records.begin(kind, slug, request, actor=actor, also=also)
     try:
         _execute(job)
     except Exception:

@@ -47,9 +47,15 @@ def remove_data(job: Job) -> dict[str, Any]:
     runtime.holdings.forget(job.slug, keep_data=keep_data)
     if not keep_data:
         plugins.forget_settings(job.slug)
+        plugins.policies.forget(job.slug)
     for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):
         artifacts.delete_all(prefix)
     return {"data_removed": not keep_data}
+
+
+def give_license_back(job: Job) -> None:
+    """Its seat is free again, at the latest when the licence service is there again."""
+    plugins.licenses.detach(job.slug, job.actor)
 
 
 @retried
@@ -80,6 +86,7 @@ UNINSTALL = Saga(
     Step("backing-up", back_up, progress=35, message="Making a backup…"),
     Step("removing-resources", remove_resources, progress=60, message="Removing its function and queue…"),
     Step("removing-data", remove_data, progress=80, message="Removing its data…"),
+    Step("licensing", give_license_back, progress=90, message="Giving its licence back…"),
     Step("unregistering", unregister, progress=95, message="Removing it from the list…"),
     Step("result", conclude, progress=99, message="Finishing…"),
 )

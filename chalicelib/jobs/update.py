@@ -23,17 +23,21 @@ from chalicelib.runtime.provisioning import Code
 
 
 def plan_from_marketplace(slug: str, version: str | None, *, backup: bool) -> dict[str, Any]:
-    """To the newest release that fits, or to the one named, which may be older.
+    """To the pinned version, or else the newest release that fits and is not skipped, or to the one named, which may be older.
 
-    Raises: PluginNotFound, PluginUpToDate, ListingNotFound, DependencyConflict, IncompatibleRelease, MarketplaceUnavailable.
+    Raises: PluginNotFound, PluginUpToDate, PluginPinned, PluginDenied, ListingNotFound, DependencyConflict, IncompatibleRelease,
+    MarketplaceUnavailable.
     """
     plugin = plugins.get(slug)
-    _, release = marketplace.find_release(slug, version)
+    policy = plugins.policies.of(slug)
+    release = _wanted(plugin, version, policy)
+    must_not_be_pinned(slug, release.version, policy)
     if release.version == plugin.version or (version is None and versions.compare(release.version, plugin.version) < 0):
         raise plugins.PluginUpToDate(f"'{slug}' {plugin.version} is installed already", slug=slug, version=plugin.version)
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), _others(slug))
-    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases if one.slug != slug]
-    return _plan(plugin, release.version, needed, backup=backup) | {"source": "marketplace"}
+    install.refuse_denied(plan.releases)
+    needed = install.needs(one for one in plan.releases if one.slug != slug)
+    return _plan(plugin, release.version, needed, backup=backup) | {"source": "marketplace", "publisher": release.publisher}
 
 
 def plan_from_upload(slug: str, given: Given, *, backup: bool) -> dict[str, Any]:
@@ -48,22 +52,50 @@ def plan_from_upload(slug: str, given: Given, *, backup: bool) -> dict[str, Any]
             slug=slug,
             version=plugin.version,
         )
+    must_not_be_pinned(slug, manifest.version, plugins.policies.of(slug))
+    plugins.policies.lists().refuse(slug, None, manifest.author.get("name"))
     plugins.require_system(manifest)
     others = [*_others(slug), InstalledPlugin.fresh(manifest, given.package.sha256, plugin.installed_at)]
     wanted = [(one.slug, one.version_constraint) for one in manifest.dependencies if not one.is_optional]
     plan = plugins.resolve([(slug, manifest.version), *wanted], marketplace.catalogue(), others) if wanted else None
-    needed = [{"slug": one.slug, "version": one.version} for one in plan.releases] if plan else []
+    if plan:
+        install.refuse_denied(plan.releases)
+    needed = install.needs(plan.releases) if plan else []
     return _plan(plugin, manifest.version, needed, backup=backup) | given.keep()
+
+
+def _wanted(plugin: InstalledPlugin, version: str | None, policy: plugins.UpdatePolicy) -> marketplace.Release:
+    if version is None and policy.pinned_version == plugin.version:
+        raise plugins.PluginPinned(plugin.slug, plugin.version)
+    listing, release = marketplace.find_release(plugin.slug, version or policy.pinned_version)
+    if version is None and policy.skips(release.version):
+        wanted = [one for one in plugins.newer_releases(plugin, listing) if not policy.skips(one.version)]
+        if not wanted:
+            raise plugins.PluginUpToDate(
+                f"All that is newer than '{plugin.slug}' {plugin.version} is skipped by its update policy; name a version to install it",
+                slug=plugin.slug,
+                version=plugin.version,
+            )
+        return wanted[0]
+    return release
+
+
+def must_not_be_pinned(slug: str, version: str, policy: plugins.UpdatePolicy) -> None:
+    """Raises PluginPinned where the plugin is pinned to another version."""
+    if policy.pinned_version is not None and policy.holds_back(version):
+        raise plugins.PluginPinned(slug, policy.pinned_version)
 
 
 def _others(slug: str) -> list[InstalledPlugin]:
     return [one for one in plugins.all_installed() if one.slug != slug]
 
 
-def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *, backup: bool) -> dict[str, Any]:
+def _plan(plugin: InstalledPlugin, version: str, needed: list[install.Needed], *, backup: bool) -> dict[str, Any]:
+    new = [one["slug"] for one in needed]
     return {
         "slug": plugin.slug,
         "from_version": plugin.version,
+        "from_publisher": plugin.publisher,
         "version": version,
         # One that fell out of service by its own fault is meant to run: the new version may mend it.
         "activate": plugin.status != "inactive",
@@ -73,16 +105,23 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[dict[str, str]], *
         "backup": backup,
         "migrations": [one.number for one in runtime.migrations.applied(plugin.slug)],
         "dependencies": needed,
-        "keeps": install.with_kept_data([one["slug"] for one in needed]),
-        "locks": [plugin.slug, *(one["slug"] for one in needed)],
+        "keeps": install.with_kept_data(new),
+        "locks": [plugin.slug, *new],
     }
 
 
 def unpack(job: Job) -> None:
-    """The code only: what is published changes when the version does. Raises ConcurrentChange where the plan speaks of another version."""
-    if plugins.get(job.slug).version != job.request["from_version"]:
+    """The code only: what is published changes when the version does. Raises ConcurrentChange where the plan speaks of another version, and
+    UpdateNeedsApproval where nobody asked for what the package asks for."""
+    installed = plugins.get(job.slug)
+    if installed.version != job.request["from_version"]:
         raise ConcurrentChange()
-    _keep_code(job, _new_package(job))
+    package = _new_package(job)
+    if job.request.get("is_automatic"):
+        reasons = plugins.reasons_in_package(installed, package.manifest, job.request["publisher"])
+        if reasons:
+            raise plugins.UpdateNeedsApproval(job.slug, reasons.as_json())
+    _keep_code(job, package)
 
 
 def discard_code(job: Job) -> None:
@@ -98,7 +137,7 @@ def pause(job: Job) -> None:
 def resume(job: Job) -> None:
     """The old version runs again; its code and data are back by now."""
     if job.request["was_active"]:
-        plugins.switch_on(plugins.get(job.slug), job.actor)
+        plugins.resume(job.slug, job.actor)
 
 
 def back_up(job: Job) -> dict[str, Any]:
@@ -138,7 +177,8 @@ def switch_code_back(job: Job) -> None:
 
 def start(job: Job) -> dict[str, Any]:
     package = _new_package(job)
-    plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=job.request["activate"])
+    version = plugins.NewVersion(package.manifest, package.sha256, job.request.get("publisher"))
+    plugins.update(job.slug, version, job.actor, start=job.request["activate"])
     return {}
 
 
@@ -149,7 +189,8 @@ def take_back(job: Job) -> None:
         plugins.hold(job.slug)
     package = plugins.read_package(backups.package_of(_backup_key(job)))
     reason = f"the job {job.id} was rolled back"
-    plugins.update(job.slug, package.manifest, package.sha256, job.actor, start=False, reason=reason)
+    version = plugins.NewVersion(package.manifest, package.sha256, job.request.get("from_publisher"))
+    plugins.update(job.slug, version, job.actor, start=False, reason=reason)
     if job.request["activate"] and not job.request["was_active"]:
         message = job.request["error"] or "It failed before this update"
         plugins.fall_back(job.slug, message, job.request["error_reason"], job.actor)

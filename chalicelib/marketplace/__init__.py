@@ -2,12 +2,13 @@
 
 Promises
     Nothing is offered that the holder of the pinned key did not sign, and no index older than one seen before.
-    A package that is handed out is, byte for byte, the one that the index names.
+    A package that is handed out is, byte for byte, the one that the index names; and where it names a publisher, that publisher signed it.
     When the marketplace cannot be used, MarketplaceUnavailable says why; nothing else of the platform depends on it.
 """
 
 from chalicelib.marketplace.errors import ListingNotFound, MarketplaceUnavailable, SignatureInvalid
 from chalicelib.marketplace.listings import Listing, Release, Summary
+from chalicelib.marketplace.publishers import is_key as is_publisher_key
 from chalicelib.marketplace.repository import catalogue, download, find_release, index, listings_of
 from chalicelib.marketplace.repository import search_index as _search_index
 from chalicelib.marketplace.search_index import SORTS, Category, Found
@@ -26,6 +27,7 @@ __all__ = [
     "download",
     "find_release",
     "index",
+    "is_publisher_key",
     "listings_of",
     "search",
 ]

@@ -39,7 +39,8 @@ def preferred(offers: Sequence[Offer], platform_version: str) -> Offer:
 
 @dataclass(frozen=True)
 class Release:
-    """One version of a plugin. ``url`` is absolute."""
+    """One version of a plugin. ``url`` is absolute; ``publisher`` is the public key of who signed it, None where nobody did;
+    ``libraries`` are the names of the packages that it brings along."""
 
     slug: str
     version: str
@@ -52,6 +53,9 @@ class Release:
     scopes: tuple[str, ...]
     changelog: str
     is_security_update: bool
+    publisher: str | None = None
+    publisher_signature: str | None = None
+    libraries: tuple[str, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -234,4 +238,11 @@ def _release(slug: str, one: dict[str, Any], base_url: str) -> Release:
         scopes=tuple(str(scope) for scope in one.get("scopes") or ()),
         changelog=str(one.get("changelog") or ""),
         is_security_update=bool(one.get("is_security_update")),
+        publisher=_text(one.get("publisher")),
+        publisher_signature=_text(one.get("publisher_signature")),
+        libraries=tuple(str(name) for name in one.get("libraries") or ()),
     )
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None

@@ -9,7 +9,6 @@ search, and again when another one is published.
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 import zlib
@@ -26,7 +25,7 @@ from pynamodb.exceptions import UpdateError
 
 from chalicelib.core import config, log
 from chalicelib.core.tables import condition_failed
-from chalicelib.marketplace import listings
+from chalicelib.marketplace import listings, publishers
 from chalicelib.marketplace.errors import ListingNotFound, MarketplaceUnavailable, SignatureInvalid
 from chalicelib.marketplace.listings import File, Index, Listing, Release
 from chalicelib.marketplace.models import AcceptedIndexRow
@@ -143,7 +142,8 @@ def catalogue() -> Callable[[str], Sequence[Release]]:
 
 
 def download(release: Release) -> bytes:
-    """The package. Raises SignatureInvalid when it is not the one that the index names, MarketplaceUnavailable when it cannot be had."""
+    """The package. Raises SignatureInvalid when it is not the one that the index names, or not by the publisher named there;
+    MarketplaceUnavailable when it cannot be had."""
     if release.size_bytes > LARGEST_PACKAGE_BYTES:
         raise SignatureInvalid(
             f"The package of {release.slug} {release.version} has {release.size_bytes} bytes; {LARGEST_PACKAGE_BYTES} are allowed"
@@ -154,6 +154,7 @@ def download(release: Release) -> bytes:
         raise _wrong(release, f"has {len(answer.body)} bytes, not {release.size_bytes}")
     if sha256(answer.body).hexdigest() != release.sha256:
         raise _wrong(release, "has another SHA-256 than the index says")
+    _must_be_its_publishers(release)
     return answer.body
 
 
@@ -267,19 +268,23 @@ def _verified(url: str, answer: _Answer, public_key: str) -> tuple[Index, str | 
 
 
 def _is_signed(body: bytes, signature: bytes, public_key: str) -> bool:
-    # Imported here: it costs 50 ms, once for each new index.
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     try:
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True))
+        return publishers.is_signed(body, signature, public_key)
     except ValueError as error:
         raise MarketplaceUnavailable("the configured public key is not 32 bytes in base64") from error
+
+
+def _must_be_its_publishers(release: Release) -> None:
+    """Raises SignatureInvalid where the index names a publisher who has not signed this release."""
+    if release.publisher is None:
+        return
+    message = publishers.statement(release.slug, release.version, release.sha256)
     try:
-        key.verify(base64.b64decode(signature.strip(), validate=True), body)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+        is_theirs = publishers.is_signed(message, release.publisher_signature or "", release.publisher)
+    except ValueError as error:
+        raise _wrong(release, "names a publisher whose key is none") from error
+    if not is_theirs:
+        raise _wrong(release, "is not signed by the publisher that the index names")
 
 
 def _accept(sequence: int, public_key: str) -> None:

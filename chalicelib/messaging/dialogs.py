@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,6 @@ from chalicelib.messaging.notification import Sender
 # How long a closed dialog can still be told from one that never was.
 _REMEMBERED = timedelta(hours=1)
 _DIALOG = "DIALOG"
-_LOOK_EVERY_S = 0.4
 _CLOSED_BECAUSE = {
     ANSWERED: "You have answered this dialog already",
     WITHDRAWN: "The plugin does not wait for the answer any more",
@@ -87,18 +85,12 @@ def asked_of(caller: Caller) -> list[Dialog]:
     return [dialog for dialog in map(_dialog, dialogs_of(caller.id)) if dialog.status == PENDING]
 
 
-def dialog_of(caller: Caller, dialog_id: str, *, wait_s: float = 0) -> Dialog:
-    """One dialog, for the plugin that asked it and the person it is for; once it is closed, or after ``wait_s``.
+def dialog_of(caller: Caller, dialog_id: str) -> Dialog:
+    """One dialog as it is now, for the plugin that asked it and the person it is for.
 
-    Costs a GetItem for each look, every 0.4 s. Raises DialogNotFound.
+    It never waits for the answer: the plugin does, between its questions. Raises DialogNotFound.
     """
-    ends = time.monotonic() + wait_s
-    while True:
-        dialog = _seen(caller, dialog_id)
-        left = ends - time.monotonic()
-        if dialog.status != PENDING or left <= 0:
-            return dialog
-        time.sleep(min(_LOOK_EVERY_S, left))
+    return _seen(caller, dialog_id)
 
 
 def answer(caller: Caller, dialog_id: str, value: Any) -> Dialog:

@@ -16,7 +16,7 @@ from chalicelib.core import clock, ids
 from chalicelib.core.errors import PermissionDenied, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import condition_failed
-from chalicelib.events import unit_of_work
+from chalicelib.events import UnitOfWork, unit_of_work
 from chalicelib.messaging import models
 from chalicelib.messaging.errors import (
     NotificationActionNotFound,
@@ -52,11 +52,12 @@ def notify(
     timeout_ms: int = 5000,
     persistent: bool = True,
     by: Caller | None = None,
+    work: UnitOfWork | None = None,
 ) -> Notification:
     """Tell a person (``to`` is a username), everyone (``"*"``) or the administrators (``"@admins"``).
 
     An action is ``{"label", "url"?, "handler"?}``. Everybody may notify themselves; others need ``notifications.send``. ``by`` None is
-    the platform itself.
+    the platform itself. With ``work`` it is sent by that transaction, so just when what it tells of is done.
 
     Raises: PermissionDenied, UserNotFound, ValidationError.
     """
@@ -89,9 +90,13 @@ def notify(
     }
     stamp = _stamp(notification.id)
     if to in _PREFIX_OF:
-        models.broadcast_row(stamp, audience=to, **stored).save()
+        row = models.broadcast_row(stamp, audience=to, **stored)
     else:
-        models.personal_row(to, stamp, **models.unread_keys(to, stamp), **stored).save()
+        row = models.personal_row(to, stamp, **models.unread_keys(to, stamp), **stored)
+    if work is None:
+        row.save()
+    else:
+        work.save(row)
     return notification
 
 

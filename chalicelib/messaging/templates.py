@@ -2,7 +2,7 @@
 
 A template sees its data by name (``{{ username }}``), and all of it as ``data``. What is missing is left out, as an empty text. Data is
 escaped in HTML and not in texts. A plugin's templates may include and extend one another, and nothing else. The sandbox keeps a template
-from reaching Python, and a plugin's are filled in a process of their own, with bounds (:mod:`chalicelib.messaging.bounded`).
+from reaching Python, and a plugin's are filled in a process of their own, with bounds (:mod:`chalicelib.core.bounded`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import aws
+from chalicelib.core import aws, bounded
 from chalicelib.core.config import setting
 from chalicelib.core.errors import ValidationError
-from chalicelib.messaging import bounded
 from chalicelib.messaging.errors import EmailTemplateNotFound
 
 if TYPE_CHECKING:

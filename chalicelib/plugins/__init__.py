@@ -6,10 +6,13 @@ Promises
     A secret setting is encrypted from the moment that it is stored, and no answer of the API ever shows it again.
     A plugin that takes no event any more is set aside, once, with its events kept (``circuit``).
     One operation at a time works on a plugin (``locks``).
+    In safe mode everything that is not core is off, from one transaction on until another (``safe_mode``).
+    What administrators decided of updates, plugins and publishers holds for whatever is installed, updated or activated (``policies``).
+    A plugin that needs a licence is active only while it has a good one (``licenses``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import locks, updates
+from chalicelib.plugins import licenses, locks, policies, safe_mode, updates
 from chalicelib.plugins.circuit import set_aside_failing
 from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
@@ -31,12 +34,15 @@ from chalicelib.plugins.errors import (
     PluginAlreadyActive,
     PluginAlreadyInstalled,
     PluginBusy,
+    PluginDenied,
     PluginIsCore,
     PluginNotActive,
     PluginNotFound,
+    PluginPinned,
     PluginUpToDate,
+    UpdateNeedsApproval,
 )
-from chalicelib.plugins.lifecycle import activate, deactivate, fall_back, hold, switch_off, switch_on, update
+from chalicelib.plugins.lifecycle import NewVersion, activate, deactivate, fall_back, hold, resume, switch_off, switch_on, update
 from chalicelib.plugins.limits import apply as apply_limits
 from chalicelib.plugins.limits import change as change_limits
 from chalicelib.plugins.limits import current as current_limits
@@ -48,6 +54,7 @@ from chalicelib.plugins.migrations import schema as migration_schema
 from chalicelib.plugins.package import LARGEST_ARCHIVE_BYTES as LARGEST_PACKAGE_BYTES
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
+from chalicelib.plugins.plugin_lists import PluginLists
 from chalicelib.plugins.refreshing import refresh_functions
 from chalicelib.plugins.registry import (
     InstalledPlugin,
@@ -67,25 +74,44 @@ from chalicelib.plugins.settings import exported as stored_settings
 from chalicelib.plugins.settings import forget_settings, secret_keys, secret_values
 from chalicelib.plugins.settings import restore as restore_settings
 from chalicelib.plugins.settings import shown as shown_settings
+from chalicelib.plugins.update_policy import (
+    AUTOMATIC,
+    LONGEST_WAIT_HOURS,
+    MOST_SKIPPED,
+    DefaultPolicy,
+    UpdatePolicy,
+    reasons_in_package,
+)
+from chalicelib.plugins.update_policy import newer as newer_releases
 
 __all__ = [
+    "AUTOMATIC",
     "LARGEST_PACKAGE_BYTES",
+    "LONGEST_WAIT_HOURS",
+    "MOST_SKIPPED",
+    "DefaultPolicy",
     "DependenciesNotMet",
     "DependencyConflict",
     "HasDependents",
     "IncompatibleRelease",
     "InstalledPlugin",
     "Manifest",
+    "NewVersion",
     "Package",
     "PackageInvalid",
     "Plan",
     "PluginAlreadyActive",
     "PluginAlreadyInstalled",
     "PluginBusy",
+    "PluginDenied",
     "PluginIsCore",
+    "PluginLists",
     "PluginNotActive",
     "PluginNotFound",
+    "PluginPinned",
     "PluginUpToDate",
+    "UpdateNeedsApproval",
+    "UpdatePolicy",
     "activate",
     "add",
     "all_installed",
@@ -103,12 +129,16 @@ __all__ = [
     "forget_settings",
     "get",
     "hold",
+    "licenses",
     "locks",
     "manifest_schema",
     "migration_schema",
+    "newer_releases",
     "note_latest_version",
     "parse_manifest",
+    "policies",
     "read_package",
+    "reasons_in_package",
     "refresh_functions",
     "refuse_installed",
     "refuse_while_needed",
@@ -117,6 +147,8 @@ __all__ = [
     "require_system",
     "resolve",
     "restore_settings",
+    "resume",
+    "safe_mode",
     "save",
     "scopes_of",
     "secret_keys",

@@ -8,6 +8,9 @@ StreamSpaceError
 ├── PluginBusy               409   OPERATION_IN_PROGRESS   details.slug
 ├── PluginUpToDate           409   PLUGIN_UP_TO_DATE
 ├── PluginIsCore             403   PLUGIN_IS_CORE
+├── PluginDenied             403   PLUGIN_DENIED           details.slug, details.reason
+├── PluginPinned             409   PLUGIN_PINNED           details.slug, details.pinned_version
+├── UpdateNeedsApproval      409   UPDATE_NEEDS_APPROVAL   details.slug, details.reasons
 ├── PackageInvalid           422   PACKAGE_INVALID         details: field or file -> sentences
 ├── DependenciesNotMet       422   DEPENDENCIES_NOT_MET    details.missing_dependencies
 ├── HasDependents            422   HAS_DEPENDENTS          details.dependent_plugins
@@ -75,6 +78,36 @@ class PluginIsCore(PermissionDenied):
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"'{slug}' is a core plugin: it cannot be deactivated or removed", slug=slug)
+
+
+class PluginDenied(PermissionDenied):
+    code = "PLUGIN_DENIED"
+    message = "The administrators' lists do not allow this plugin"
+
+    def __init__(self, slug: str, reason: str) -> None:
+        super().__init__(f"{reason}; see the plugin lists", slug=slug, reason=reason)
+
+
+class PluginPinned(Conflict):
+    code = "PLUGIN_PINNED"
+    message = "The plugin is pinned to a version"
+
+    def __init__(self, slug: str, pinned_version: str) -> None:
+        super().__init__(
+            f"'{slug}' is pinned to {pinned_version}; change its update policy to install another version",
+            slug=slug,
+            pinned_version=pinned_version,
+        )
+
+
+class UpdateNeedsApproval(Conflict):
+    """An update that was to install by itself is more than the index said: it asks for something that a person has to agree to."""
+
+    code = "UPDATE_NEEDS_APPROVAL"
+    message = "The update asks for more than what is installed, and was not asked for by a person"
+
+    def __init__(self, slug: str, reasons: Mapping[str, object]) -> None:
+        super().__init__(f"The update of '{slug}' must be looked at first: {', '.join(reasons)}", slug=slug, reasons=dict(reasons))
 
 
 class PackageInvalid(StreamSpaceError):

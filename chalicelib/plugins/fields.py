@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.plugins import config_schema, rules
+from chalicelib.plugins import config_schema, patterns, rules
 
 TYPES = config_schema.TYPES
 SECRET_TYPES = frozenset({"password", "secret"})
@@ -66,10 +66,15 @@ def faults_of(document: Mapping[str, Any]) -> Faults:
     settings = of_manifest(document)
     tabs = {tab["key"] for tab in settings["tabs"]}
     seen: set[str] = set()
+    keys = tuple(one["key"] for one in settings["fields"])
+    slow: Faults = patterns.checked(
+        [field for field in settings["fields"] if not rules.is_empty(field.get("default"))],
+        lambda: {field["key"]: found for field in settings["fields"] if (found := _faults_of_default(field))},
+    )
     for position, field in enumerate(settings["fields"]):
         key = field["key"]
         where = f"{place}.{position}" if place == "settings.fields" else f"{place}.{key}"
-        found = [*_faults_of_field(field, tabs, tuple(one["key"] for one in settings["fields"]))]
+        found = _faults_of_field(field, tabs, keys) or slow.get(key, [])
         if key in seen:
             found.append(f"There are two fields with the key '{key}'")
         seen.add(key)
@@ -182,8 +187,16 @@ def _faults_of_field(field: Field, tabs: set[str], keys: tuple[str, ...]) -> lis
         parsed = rules_of(field)
     except ValueError as error:
         return [*found, str(error)]
-    found += [f"Its rules name '{other}', which is no field" for other in sorted(rules.looks_at(parsed)) if other not in keys]
+    return found + [f"Its rules name '{other}', which is no field" for other in sorted(rules.looks_at(parsed)) if other not in keys]
+
+
+def _faults_of_default(field: Field) -> list[str]:
+    """Nothing for a field whose rules are not understood: that is told of already."""
     default = field.get("default")
-    if not found and not rules.is_empty(default):
-        found += [f"Its default breaks its own rules: {sentence}" for sentence in value_faults(field, default, {}, {})]
-    return found
+    try:
+        rules_of(field)
+    except ValueError:
+        return []
+    if rules.is_empty(default):
+        return []
+    return [f"Its default breaks its own rules: {sentence}" for sentence in value_faults(field, default, {}, {})]

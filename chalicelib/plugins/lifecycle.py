@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from chalicelib import accounts, runtime
+from chalicelib import accounts, licensing, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.events import Actor, retried, unit_of_work
-from chalicelib.plugins import dependencies, limits, locks, registry, settings
+from chalicelib.plugins import dependencies, limits, locks, policies, registry, safe_mode, settings
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.registry import FAILED_TO_START, FAILED_TO_STAY_UP, FailureReason, InstalledPlugin
 from chalicelib.runtime.active import ActivePlugin
 from chalicelib.runtime.errors import PluginCrashed, PluginFailedToLoad
+
+# What onUnload may take at most before the plugin is off all the same; the request has 29 s for all of it.
+_UNLOAD_S = 10
 
 
 def activate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -24,13 +28,15 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
     Runs the plugin's ``onLoad``; what it registers becomes visible in the same transaction that makes it active, so nobody ever sees a
     half-active plugin. A plugin that fails to load is left in ``error``, with its own message.
 
-    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, DependenciesNotMet (with the missing ones), PluginFailedToLoad, PluginCrashed,
-    CommandAlreadyRegistered, ValidationError for a schedule.
+    Raises: PluginNotFound, PluginBusy, PluginAlreadyActive, PluginDenied, SafeModeIsOn, LicenseInvalid, LicenseExpired, DependenciesNotMet,
+    PluginFailedToLoad, PluginCrashed, CommandAlreadyRegistered, ValidationError for a schedule.
     """
     registry.get(slug)
     with locks.held(slug, "activate"):
         plugin = registry.get(slug)
         plugin.must_not_be_active()
+        policies.lists().refuse_installed(plugin)
+        safe_mode.refuse_start(slug)
         try:
             return switch_on(plugin, by.actor)
         except (PluginFailedToLoad, PluginCrashed) as error:
@@ -39,8 +45,13 @@ def activate(slug: str, *, by: Caller) -> InstalledPlugin:
             raise
 
 
-def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
-    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left."""
+def switch_on(plugin: InstalledPlugin, actor: Actor, *, resumes: bool = False) -> InstalledPlugin:
+    """What activation does; each part may be done twice. A failure takes back what was done, and :func:`switch_off` what a kill left.
+
+    ``resumes``: it was only held, and goes on with whatever licence it had; the check of the licences sees to that.
+    """
+    if not resumes:
+        _must_be_licensed(plugin)
     dependencies.require_active(plugin.manifest, registry.all_installed())
     try:
         return _start(plugin, actor)
@@ -50,20 +61,34 @@ def switch_on(plugin: InstalledPlugin, actor: Actor) -> InstalledPlugin:
         raise
 
 
-def update(slug: str, manifest: Manifest, package_sha256: str, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
+@dataclass(frozen=True)
+class NewVersion:
+    """What an installed plugin becomes. ``publisher``: who signed it."""
+
+    manifest: Manifest
+    package_sha256: str
+    publisher: str | None = None
+
+
+def update(slug: str, version: NewVersion, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
     """Make an installed plugin another version of itself, whose code is in its function already; ``start`` loads it first.
 
     From one transaction to the next it is the new version, active, with what the new ``onLoad`` registered. May be done twice.
     Raises what :func:`switch_on` raises; the plugin is then still the old version, and held (:func:`hold`).
     """
     before = registry.get(slug)
-    if before.version == manifest.version and (before.is_active or not start):
+    if before.version == version.manifest.version and (before.is_active or not start):
         return before
-    after = before.updated_to(manifest, package_sha256, clock.now())
+    after = _become(before, version, clock.now())
     if not start:
-        return _mark_updated(slug, manifest, package_sha256, None, actor, reason)
-    dependencies.require_active(manifest, registry.all_installed())
-    return _start(after, actor, lambda active: _mark_updated(slug, manifest, package_sha256, active, actor, reason))
+        return _mark_updated(slug, version, None, actor, reason)
+    _must_be_licensed(after)
+    dependencies.require_active(version.manifest, registry.all_installed())
+    return _start(after, actor, lambda active: _mark_updated(slug, version, active, actor, reason))
+
+
+def _become(before: InstalledPlugin, version: NewVersion, at: datetime) -> InstalledPlugin:
+    return before.updated_to(version.manifest, version.package_sha256, at, version.publisher)
 
 
 def hold(slug: str) -> None:
@@ -74,6 +99,17 @@ def hold(slug: str) -> None:
     _unload(slug)
 
 
+def resume(slug: str, actor: Actor) -> InstalledPlugin:
+    """What :func:`hold` stopped goes on, as :func:`switch_on` does it; in safe mode, where nothing can load, when that is left."""
+    active = runtime.active.with_queue(slug)
+    if active is not None and active.is_held and active.is_paused:
+        runtime.schedules.create(slug, runtime.provisioning.function_arn(slug), active.registered.get("schedules") or [])
+        runtime.active.release(slug)
+        safe_mode.follow(slug)
+        return registry.get(slug)
+    return switch_on(registry.get(slug), actor, resumes=True)
+
+
 def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Actor) -> None:
     """Out of service, as it was before somebody tried to mend it; what waits in its queue stays there."""
     stop(slug)
@@ -81,12 +117,10 @@ def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Acto
 
 
 @retried
-def _mark_updated(
-    slug: str, manifest: Manifest, package_sha256: str, active: ActivePlugin | None, actor: Actor, reason: str | None
-) -> InstalledPlugin:
+def _mark_updated(slug: str, version: NewVersion, active: ActivePlugin | None, actor: Actor, reason: str | None) -> InstalledPlugin:
     before = registry.get(slug)
     now = clock.now()
-    plugin = before.updated_to(manifest, package_sha256, now)
+    plugin = _become(before, version, now)
     if active is not None:
         plugin = plugin.activated(now)
     with unit_of_work(actor) as work:
@@ -125,7 +159,11 @@ def _start(plugin: InstalledPlugin, actor: Actor, conclude: Callable[[ActivePlug
     # Nothing is sent to it before it is active. The other way about, a kill between the two would leave it active and deaf.
     runtime.provisioning.switch_deliveries(slug, on=True)
     active = ActivePlugin(slug, queue_url, settings_version, registered)
-    return conclude(active) if conclude else _mark_active(slug, active, actor)
+    started = conclude(active) if conclude else _mark_active(slug, active, actor)
+    # Safe mode may have been entered since this began.
+    if runtime.active.safe_mode().is_on:
+        safe_mode.follow(slug)
+    return started
 
 
 def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
@@ -148,19 +186,29 @@ def deactivate(slug: str, *, by: Caller) -> InstalledPlugin:
 
 def switch_off(slug: str, actor: Actor) -> InstalledPlugin:
     """What deactivation does, from any state."""
-    if runtime.active.find(slug) is not None:
+    active = runtime.active.find(slug)
+    if active is not None and not active.is_paused:
         _unload(slug)
     # Before it is marked inactive: an attempt that dies half-way is found active, and can be made again.
-    stop(slug)
+    _silence(slug)
     inactive = _mark_inactive(slug, actor)
     # What waited for it is dropped: a plugin that is off receives nothing, also not later.
     runtime.provisioning.purge_queue(slug)
     return inactive
 
 
+def _must_be_licensed(plugin: InstalledPlugin) -> None:
+    if plugin.manifest.requires_license:
+        licensing.require(plugin.slug, plugin.license)
+
+
 def stop(slug: str) -> None:
     """No call of its token, no event and no schedule comes through from here on. May be done twice."""
     accounts.revoke_plugin_token(slug)
+    _silence(slug)
+
+
+def _silence(slug: str) -> None:
     runtime.provisioning.switch_deliveries(slug, on=False)
     runtime.schedules.delete(slug)
 
@@ -183,6 +231,7 @@ def _registered(plugin: InstalledPlugin, answered: dict[str, Any]) -> dict[str, 
         "schedules": _by("name", tasks, answered.get("schedules")),
         # What the manifest only declares is not served: the SDK registers a declared endpoint that names its handler.
         "endpoints": answered.get("endpoints") or [],
+        "places": answered.get("places") or {},
         **({"theme": {"name": plugin.name, **theme}} if theme else {}),
     }
 
@@ -208,8 +257,10 @@ def _mark_inactive(slug: str, actor: Actor) -> InstalledPlugin:
     before = registry.get(slug)
     plugin = before.deactivated(clock.now())
     with unit_of_work(actor) as work:
+        # All of it in one moment: what it registered, where its events go, and what it may.
         row = registry.save(work, plugin)
         runtime.active.remove(work, slug)
+        accounts.drop_plugin_token(work, slug)
         runtime.circuit.settle_with(work, slug)
         if before.status == "active" or before.error_reason == FAILED_TO_STAY_UP:
             work.emit("plugin.deactivated", row, {"plugin": plugin.summary()})
@@ -232,9 +283,9 @@ def _mark_failed(slug: str, message: str, actor: Actor, *, reason: FailureReason
 
 
 def _unload(slug: str) -> None:
-    """Let the plugin close what it opened. Whether it can or not, it goes off."""
+    """Let the plugin close what it opened. Whether it can or not, and whether or not it ever ends, it goes off."""
     try:
-        answer = runtime.invoking.call(slug, {"kind": "unload"})
+        answer = runtime.invoking.call(slug, {"kind": "unload"}, patience_s=_UNLOAD_S)
     except Exception:  # noqa: BLE001 a plugin that crashes is switched off all the more
         log.logger().warning("unload failed", extra={"plugin": slug}, exc_info=True)
         return

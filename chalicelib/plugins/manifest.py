@@ -145,7 +145,8 @@ def trusted(document: Mapping[str, Any]) -> Manifest:
         packages=dict(dependencies) if isinstance(dependencies, Mapping) else {},
         settings=fields.of_manifest(document),
         requires_license=document.get("requires_license", False),
-        is_premium=document.get("is_premium", False),
+        # What needs a licence is premium, whether its author says so or not.
+        is_premium=document.get("is_premium", False) or document.get("requires_license", False),
         is_core=document.get("is_core", False),
         contributes=declarations.contributes(document),
         events=declarations.events(document),

@@ -19,6 +19,7 @@ class PluginRow(EventSourced, Row):
     pk = UnicodeAttribute(hash_key=True, default=INSTALLED)
     sk = UnicodeAttribute(range_key=True)
     event_sequence = NumberAttribute(default=0)
+    event_tally = UnicodeAttribute(null=True)
     id = NumberAttribute()
     version = UnicodeAttribute()
     status = UnicodeAttribute()
@@ -27,6 +28,8 @@ class PluginRow(EventSourced, Row):
     # JSON text, at most 300 KB (manifest.LARGEST_BYTES): a few KB in practice, so a page of 1 MB holds hundreds.
     manifest = UnicodeAttribute()
     package_sha256 = UnicodeAttribute()
+    # The public key of who signed the release that is installed; nobody, where it was uploaded or is unsigned.
+    publisher = UnicodeAttribute(null=True)
     settings_version = NumberAttribute(default=1)
     installed_at = UnicodeAttribute()
     activated_at = UnicodeAttribute(null=True)
@@ -36,6 +39,8 @@ class PluginRow(EventSourced, Row):
     latest_version = UnicodeAttribute(null=True)
     # JSON text: the release of that version, as far as it concerns the installed one.
     update_found = UnicodeAttribute(null=True)
+    # JSON text: its licence, with the key encrypted. Here, so that lists need not look anywhere else.
+    license = UnicodeAttribute(null=True)
 
     @property
     def aggregate(self) -> str:

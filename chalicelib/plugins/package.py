@@ -80,8 +80,6 @@ def read(archive: bytes) -> Package:
     shim, _ = SHIMS[manifest.runtime]
     if shim in taken:
         raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
-    if manifest.requires_license:
-        raise _refused("manifest.requires_license", "This platform does not check licences yet")
     try:
         messaging.templates.sources_in(files)
     except ValidationError as error:

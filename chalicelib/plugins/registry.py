@@ -9,8 +9,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from chalicelib import events
 from chalicelib.core import clock, ids, versions
 from chalicelib.events import UnitOfWork
+from chalicelib.licensing import License
 from chalicelib.plugins import manifest as manifests
 from chalicelib.plugins.errors import PluginAlreadyActive, PluginAlreadyInstalled, PluginIsCore, PluginNotActive, PluginNotFound
 from chalicelib.plugins.manifest import Manifest
@@ -33,6 +35,8 @@ class InstalledPlugin:
     manifest: Manifest
     package_sha256: str
     installed_at: datetime
+    # The public key of who signed the installed release.
+    publisher: str | None = None
     error: str | None = None
     error_reason: FailureReason | None = None
     settings_version: int = 1
@@ -42,12 +46,15 @@ class InstalledPlugin:
     latest_version: str | None = None
     # What the check for updates said of that version, or of a plugin that left the marketplace: see ``updates``.
     update_found: dict[str, Any] | None = None
+    # Also of one that needs none: its vendor may sell more features.
+    license: License | None = None
     event_sequence: int = 0
+    event_tally: str | None = None
 
     @classmethod
-    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+    def fresh(cls, manifest: Manifest, package_sha256: str, at: datetime, publisher: str | None = None) -> InstalledPlugin:
         """A plugin that is being installed: inactive."""
-        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at)
+        return cls(ids.number(), manifest.slug, manifest.version, "inactive", manifest, package_sha256, at, publisher)
 
     @property
     def name(self) -> str:
@@ -56,6 +63,11 @@ class InstalledPlugin:
     @property
     def is_active(self) -> bool:
         return self.status == "active"
+
+    @property
+    def lacks_license(self) -> bool:
+        """Whether it needs a licence and has none, be it a good one or not."""
+        return self.manifest.requires_license and self.license is None
 
     def summary(self) -> dict[str, str]:
         """The plugin as events tell of it. Source: REST, Webhook Payload."""
@@ -71,13 +83,14 @@ class InstalledPlugin:
         """Out of service by its own fault. ``message`` is shown to administrators."""
         return replace(self, status="error", error=message, error_reason=reason, deactivated_at=at)
 
-    def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime) -> InstalledPlugin:
+    def updated_to(self, manifest: Manifest, package_sha256: str, at: datetime, publisher: str | None = None) -> InstalledPlugin:
         """The same plugin in another version. Its settings may have other defaults now, so their version grows."""
         return replace(
             self,
             version=manifest.version,
             manifest=manifest,
             package_sha256=package_sha256,
+            publisher=publisher,
             updated_at=at,
             settings_version=self.settings_version + 1,
             **self._still_found(manifest.version),
@@ -131,8 +144,11 @@ def refuse_installed(slug: str, installed: Iterable[InstalledPlugin]) -> None:
 
 
 def add(work: UnitOfWork, plugin: InstalledPlugin) -> PluginRow:
-    """The row, for ``work.emit``. The commit raises PluginAlreadyInstalled where there is one of that slug."""
-    row = _row_of(replace(plugin, event_sequence=0))
+    """The row, for ``work.emit``. The commit raises PluginAlreadyInstalled where there is one of that slug. Costs one Query: the log of
+    earlier lives goes on."""
+    before = events.log.latest(f"plugin#{plugin.slug}")
+    tally = before.tally.text() if before and before.tally else None
+    row = _row_of(replace(plugin, event_sequence=before.sequence if before else 0, event_tally=tally))
     work.create(row, otherwise=PluginAlreadyInstalled(plugin.slug))
     return row
 
@@ -169,6 +185,24 @@ def note_latest_version(slug: str, version: str | None, found: dict[str, Any] | 
             raise
 
 
+def note_license(plugin: InstalledPlugin, license: License) -> bool:
+    """What the licence service said of its licence, where that changes nothing for anybody: no event. False where somebody told an event of
+    the plugin since it was read, or it is gone: whoever asks next will be told the same."""
+    from pynamodb.exceptions import UpdateError
+
+    from chalicelib.core.tables import condition_failed
+
+    try:
+        PluginRow(INSTALLED, plugin.slug).update(
+            actions=[PluginRow.license.set(json.dumps(license.as_json()))], condition=PluginRow.event_sequence == plugin.event_sequence
+        )
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+        return False
+    return True
+
+
 def _row_of(plugin: InstalledPlugin) -> PluginRow:
     return PluginRow(
         INSTALLED,
@@ -180,6 +214,7 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         error_reason=plugin.error_reason,
         manifest=json.dumps(plugin.manifest.raw, ensure_ascii=False, separators=(",", ":")),
         package_sha256=plugin.package_sha256,
+        publisher=plugin.publisher,
         settings_version=plugin.settings_version,
         installed_at=clock.rfc3339(plugin.installed_at),
         activated_at=_told(plugin.activated_at),
@@ -187,7 +222,9 @@ def _row_of(plugin: InstalledPlugin) -> PluginRow:
         updated_at=_told(plugin.updated_at),
         latest_version=plugin.latest_version,
         update_found=json.dumps(plugin.update_found) if plugin.update_found else None,
+        license=json.dumps(plugin.license.as_json()) if plugin.license else None,
         event_sequence=plugin.event_sequence,
+        event_tally=plugin.event_tally,
     )
 
 
@@ -201,6 +238,7 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         error_reason=row.error_reason,  # type: ignore[arg-type]
         manifest=_manifest_of(row.manifest),
         package_sha256=row.package_sha256,
+        publisher=row.publisher,
         settings_version=int(row.settings_version),
         installed_at=clock.parse_rfc3339(row.installed_at),
         activated_at=_read(row.activated_at),
@@ -208,7 +246,9 @@ def _plugin_of(row: PluginRow) -> InstalledPlugin:
         updated_at=_read(row.updated_at),
         latest_version=row.latest_version,
         update_found=json.loads(row.update_found) if row.update_found else None,
+        license=License.of_json(json.loads(row.license)) if row.license else None,
         event_sequence=int(row.event_sequence),
+        event_tally=row.event_tally,
     )
 
 

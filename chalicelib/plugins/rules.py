@@ -3,9 +3,8 @@
 ``parse`` refuses an unknown rule, so that a misspelt one is the author's fault at install time and not the administrator's riddle later.
 Sentences begin with the field's label in lower case: "The invoice prefix must not exceed 10 characters". Source: REST §4.
 
-About ``regex``: Python's engine has no time limit, so a pattern like ``(a+)+$`` can be made to run for very long (ReDoS). Both ends are
-in an administrator's hand (who installed the pattern's author and types the value), and the request's own 29 seconds are the last bound;
-so we bound the lengths of pattern and value, and no more.
+About ``regex``: Python's engine has no time limit, so a pattern like ``(a+)+$`` can be made to run for very long (ReDoS). What runs
+patterns does so within the bounds of :mod:`chalicelib.plugins.patterns`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ LONGEST_MATCHED = 2_000
 
 _EMAIL = re.compile(r"[^@\s<>\",;:\\]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}")
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -91,12 +92,15 @@ def looks_at(rules: Sequence[Rule]) -> set[str]:
     """The other fields whose values these rules depend on."""
     found: set[str] = set()
     for rule in rules:
-        if rule.name in ("required_if", "required_unless"):
-            found.add(rule.arguments[0])
-        elif rule.name in ("required_with", "required_without", "same", "different"):
+        first = rule.arguments[0] if rule.arguments else ""
+        if rule.name in _LOOK_AT_ALL:
             found.update(rule.arguments)
-        elif rule.name in ("gt", "gte", "lt", "lte") and _number(rule.arguments[0]) is None:
-            found.add(rule.arguments[0])
+        elif rule.name in _LOOK_AT_THE_FIRST:
+            found.add(first)
+        elif rule.name in _COMPARE_DATES:
+            found |= {first} if _moment(first) is None else set()
+        elif rule.name in _COMPARE_NUMBERS:
+            found |= {first} if _number(first) is None else set()
     return found
 
 
@@ -132,6 +136,9 @@ def _parsed(text: str) -> Rule:
     if not least <= len(arguments) <= most:
         wanted = f"{least}" if least == most else f"at least {least}"
         raise ValueError(f"The rule '{name}' takes {wanted} argument{'' if wanted == '1' else 's'}, as in '{known.example}'")
+    if name == "date_format":
+        for one in arguments:
+            _python_format(one)
     if known.numeric and any(_number(each) is None for each in arguments):
         raise ValueError(f"The rule '{name}' takes numbers, as in '{known.example}'")
     return Rule(name, arguments)
@@ -197,6 +204,125 @@ def _required_with(subject: Subject, others: tuple[str, ...]) -> str | None:
 def _required_without(subject: Subject, others: tuple[str, ...]) -> str | None:
     absent = [other for other in others if is_empty(subject.values.get(other))]
     return f"is required when the {subject.label_of(absent[0])} is not given" if is_empty(subject.value) and absent else None
+
+
+def _required_with_all(subject: Subject, others: tuple[str, ...]) -> str | None:
+    if not is_empty(subject.value) or any(is_empty(subject.values.get(other)) for other in others):
+        return None
+    return f"is required when {' and '.join(f'the {subject.label_of(other)}' for other in others)} are given"
+
+
+def _required_without_all(subject: Subject, others: tuple[str, ...]) -> str | None:
+    if not is_empty(subject.value) or any(not is_empty(subject.values.get(other)) for other in others):
+        return None
+    return f"is required when none of {', '.join(f'the {subject.label_of(other)}' for other in others)} is given"
+
+
+def _prohibited(subject: Subject, _: tuple[str, ...]) -> str | None:
+    return None if is_empty(subject.value) else "must be empty"
+
+
+def _prohibited_if(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+    other, *wanted = arguments
+    if is_empty(subject.value) or _text(subject.values.get(other)) not in wanted:
+        return None
+    return f"must be empty when the {subject.label_of(other)} is {_text(subject.values.get(other))}"
+
+
+def _prohibited_unless(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+    other, *wanted = arguments
+    if is_empty(subject.value) or _text(subject.values.get(other)) in wanted:
+        return None
+    return f"must be empty unless the {subject.label_of(other)} is {_listed(wanted)}"
+
+
+def _prohibits(subject: Subject, others: tuple[str, ...]) -> str | None:
+    there = [other for other in others if not is_empty(subject.values.get(other))]
+    return None if is_empty(subject.value) or not there else f"cannot be given together with the {subject.label_of(there[0])}"
+
+
+def _accepted_if(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+    other, wanted = arguments
+    if _text(subject.values.get(other)) != wanted or subject.value in _TRUE:
+        return None
+    return f"must be accepted when the {subject.label_of(other)} is {wanted}"
+
+
+def _declined_if(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+    other, wanted = arguments
+    if _text(subject.values.get(other)) != wanted or subject.value in _FALSE:
+        return None
+    return f"must be declined when the {subject.label_of(other)} is {wanted}"
+
+
+def _dated(holds: Callable[[datetime, datetime], bool], words: str) -> Check:
+    """Beside a date, or another field's; ``today`` and its kind would make a setting wrong that was right when it was set."""
+
+    def check(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+        other = arguments[0]
+        bound, shown = _moment(other), other
+        if bound is None:
+            bound, shown = _moment(subject.values.get(other)), f"the {subject.label_of(other)}"
+        own = _moment(subject.value)
+        if own is None:
+            return "must be a valid date"
+        return None if bound is None or holds(own, bound) else f"must be a date {words} {shown}"
+
+    return check
+
+
+def _date_format(subject: Subject, formats: tuple[str, ...]) -> str | None:
+    for one in formats:
+        with suppress(ValueError):
+            datetime.strptime(_text(subject.value), _python_format(one))
+            return None
+    return f"must be a date in the form {_listed(formats)}"
+
+
+def _python_format(php: str) -> str:
+    """PHP's letters, as Laravel takes them. Raises ValueError for one that is not among the usual ones."""
+    unknown = [letter for letter in php if letter.isalpha() and letter not in _PHP_DATES]
+    if unknown:
+        raise ValueError(f"Unknown letter '{unknown[0]}' in the date format '{php}'; known are: {', '.join(_PHP_DATES)}")
+    return "".join(_PHP_DATES.get(letter, "%%" if letter == "%" else letter) for letter in php)
+
+
+_PHP_DATES = {"Y": "%Y", "m": "%m", "d": "%d", "H": "%H", "i": "%M", "s": "%S", "y": "%y", "M": "%b", "D": "%a", "F": "%B", "A": "%p",
+              "h": "%I", "T": "T"}  # fmt: skip
+
+
+def _moment(value: Any) -> datetime | None:
+    if not is_date(value):
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_timezone(value: Any) -> bool:
+    from zoneinfo import available_timezones
+
+    return isinstance(value, str) and value in available_timezones()
+
+
+def _count_of(least: bool) -> Check:
+    def check(subject: Subject, arguments: tuple[str, ...]) -> str | None:
+        count, bound = _count_of_digits(subject.value), int(arguments[0])
+        if count >= 0 and (count >= bound if least else count <= bound):
+            return None
+        return f"must have {'at least' if least else 'at most'} {_counted(arguments[0], 'digit')}"
+
+    return check
+
+
+def _required_array_keys(subject: Subject, keys: tuple[str, ...]) -> str | None:
+    missing = [key for key in keys if not isinstance(subject.value, dict) or key not in subject.value]
+    return f"must have entries for: {', '.join(missing)}" if missing else None
+
+
+def _contains(subject: Subject, wanted: tuple[str, ...]) -> str | None:
+    there = [_text(one) for one in subject.value] if isinstance(subject.value, list) else []
+    missing = [one for one in wanted if one not in there]
+    return f"must contain: {', '.join(missing)}" if missing else None
 
 
 def _never(_subject: Subject, _arguments: tuple[str, ...]) -> str | None:
@@ -474,17 +600,36 @@ _RULES: dict[str, _Known] = {
     "required_unless": _Known(_required_unless, (2, _MANY), "required_unless:mode,none"),
     "required_with": _Known(_required_with, (1, _MANY), "required_with:username"),
     "required_without": _Known(_required_without, (1, _MANY), "required_without:token"),
+    "required_with_all": _Known(_required_with_all, (1, _MANY), "required_with_all:host,port"),
+    "required_without_all": _Known(_required_without_all, (1, _MANY), "required_without_all:token,password"),
+    "prohibited": _Known(_prohibited),
+    "prohibited_if": _Known(_prohibited_if, (2, _MANY), "prohibited_if:mode,none"),
+    "prohibited_unless": _Known(_prohibited_unless, (2, _MANY), "prohibited_unless:mode,smtp"),
+    "prohibits": _Known(_prohibits, (1, _MANY), "prohibits:token"),
+    "accepted_if": _Known(_accepted_if, (2, 2), "accepted_if:mode,public"),
+    "declined_if": _Known(_declined_if, (2, 2), "declined_if:mode,public"),
     "string": _Known(_kind(lambda value: isinstance(value, str), "must be a text")),
     "integer": _Known(_kind(_is_integer, "must be a whole number")),
     "numeric": _Known(_kind(lambda value: _number(value) is not None, "must be a number")),
     "boolean": _Known(_kind(lambda value: value in (True, False, 0, 1, "0", "1"), "must be true or false")),
     "accepted": _Known(_kind(lambda value: value in _TRUE, "must be accepted")),
     "declined": _Known(_kind(lambda value: value in _FALSE, "must be declined")),
+    "list": _Known(_kind(lambda value: isinstance(value, list), "must be a list")),
+    "contains": _Known(_contains, (1, _MANY), "contains:admin"),
+    "required_array_keys": _Known(_required_array_keys, (1, _MANY), "required_array_keys:host,port"),
     "array": _Known(_kind(lambda value: isinstance(value, list | dict), "must be a list")),
     "email": _Known(_kind(is_email, "must be a valid email address"), (0, _MANY)),
     "url": _Known(_kind(is_url, "must be a valid URL"), (0, _MANY)),
     "date": _Known(_kind(is_date, "must be a valid date")),
+    "date_format": _Known(_date_format, (1, _MANY), "date_format:Y-m-d"),
+    "date_equals": _Known(_dated(lambda one, other: one == other, "equal to"), (1, 1), "date_equals:2026-01-01"),
+    "after": _Known(_dated(lambda one, other: one > other, "after"), (1, 1), "after:2026-01-01"),
+    "after_or_equal": _Known(_dated(lambda one, other: one >= other, "not before"), (1, 1), "after_or_equal:start"),
+    "before": _Known(_dated(lambda one, other: one < other, "before"), (1, 1), "before:2030-01-01"),
+    "before_or_equal": _Known(_dated(lambda one, other: one <= other, "not after"), (1, 1), "before_or_equal:end"),
+    "timezone": _Known(_kind(_is_timezone, "must be a time zone such as Europe/Berlin"), (0, _MANY)),
     "json": _Known(_kind(_is_json, "must be valid JSON")),
+    "ulid": _Known(_matching(_ULID, "must be a valid ULID")),
     "uuid": _Known(_matching(_UUID, "must be a valid UUID")),
     "ip": _Known(_kind(_is_ip, "must be a valid IP address")),
     "ipv4": _Known(_kind(lambda value: _is_ip(value, 4), "must be a valid IPv4 address")),
@@ -513,6 +658,8 @@ _RULES: dict[str, _Known] = {
     "decimal": _Known(_decimal, (1, 2), "decimal:2", numeric=True),
     "digits": _Known(_digits, (1, 1), "digits:4", numeric=True),
     "digits_between": _Known(_digits_between, (2, 2), "digits_between:4,8", numeric=True),
+    "min_digits": _Known(_count_of(least=True), (1, 1), "min_digits:4", numeric=True),
+    "max_digits": _Known(_count_of(least=False), (1, 1), "max_digits:8", numeric=True),
     "same": _Known(_same, (1, 1), "same:password"),
     "different": _Known(_different, (1, 1), "different:sender"),
     "starts_with": _Known(_starts_with, (1, _MANY), "starts_with:sk_"),
@@ -522,4 +669,22 @@ _RULES: dict[str, _Known] = {
     "distinct": _Known(_distinct, (0, 1)),
 }
 # The rules that also speak about an empty value; the others pass it over, as Laravel's do.
-_LOOKS_AT_NOTHING = frozenset({"required", "filled", "required_if", "required_unless", "required_with", "required_without"})
+_LOOKS_AT_NOTHING = frozenset(
+    {
+        "required",
+        "filled",
+        "required_if",
+        "required_unless",
+        "required_with",
+        "required_with_all",
+        "required_without",
+        "required_without_all",
+        "accepted_if",
+    }
+)
+_LOOK_AT_THE_FIRST = frozenset({"required_if", "required_unless", "prohibited_if", "prohibited_unless", "accepted_if", "declined_if"})
+_LOOK_AT_ALL = frozenset(
+    {"required_with", "required_with_all", "required_without", "required_without_all", "prohibits", "same", "different"}
+)
+_COMPARE_NUMBERS = frozenset({"gt", "gte", "lt", "lte"})
+_COMPARE_DATES = frozenset({"after", "after_or_equal", "before", "before_or_equal", "date_equals"})

@@ -18,7 +18,7 @@ from chalicelib.accounts import Caller
 from chalicelib.core import secrets
 from chalicelib.core.errors import ValidationError
 from chalicelib.events import retried, unit_of_work
-from chalicelib.plugins import fields, registry, rules
+from chalicelib.plugins import fields, patterns, registry, rules
 from chalicelib.plugins.fields import Field
 from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.models import SettingsRow, settings_key
@@ -67,7 +67,9 @@ def change(slug: str, values: Mapping[str, Any], *, by: Caller) -> dict[str, Any
     stored = _read(slug)
     known = {field["key"]: field for field in plugin.manifest.settings["fields"]}
     given = {key: _canonical(known.get(key), value) for key, value in values.items()}
-    faults = _faults_of(known, given, stored, defaults(plugin.manifest))
+    # A value that stays may be looked at beside one that changes; its pattern is not run again.
+    looked_at = [field for key, field in known.items() if key in given]
+    faults = patterns.checked(looked_at, lambda: _faults_of(known, given, stored, defaults(plugin.manifest)))
     if faults:
         raise ValidationError(faults)
     changed = [key for key, value in given.items() if _differs(known[key], value, stored, plugin.manifest)]

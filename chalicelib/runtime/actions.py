@@ -29,7 +29,7 @@ def press(caller: Caller, notification_id: str, position: int) -> Pressed:
     One whose function failed, or is gone, can be pressed again.
 
     Raises: NotificationNotFound, NotificationActionNotFound, NotificationAlreadyActed; NotificationActionUnavailable, saying why;
-    PluginHeld while the plugin is updated;
+    PluginHeld while the plugin is updated, SafeModeIsOn while it is off in safe mode;
     NotificationActionFailed with the plugin's own error; PluginCrashed.
     """
     notification, action = messaging.button(caller, notification_id, position)
@@ -60,7 +60,7 @@ def _sender_of(notification: Notification) -> ActivePlugin:
     if plugin is None:
         why = f"the plugin '{sender.id}' is not active" if sender.kind == "plugin" else "no plugin sent this notification"
         raise NotificationActionUnavailable(f"Nothing can run for this button: {why}")
-    active.must_not_be_held(plugin)
+    active.must_be_callable(plugin)
     return plugin
 
 

@@ -90,8 +90,11 @@ def _the_event(event_id: int, aggregate: str, sequence: int) -> Event:
 
 def _crashed(slug: str, event: Event) -> dict[str, Any]:
     hook = hook_of(event.type)
-    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}, in each of {ATTEMPTS} attempts"
-    return {"name": "PluginCrashed", "message": said, "hook": hook}
+    plugin = active.with_queue(slug)
+    place = plugin.place_of(event.type) if plugin else None
+    where = f" (begins at {place})" if place else ""
+    said = f"The plugin '{slug}' crashed or ran out of time or memory in {hook}{where}, in each of {ATTEMPTS} attempts"
+    return {"name": "PluginCrashed", "message": said, "hook": hook, **({"location": place} if place else {})}
 
 
 def _set_aside(slug: str, event: Event, error: dict[str, Any]) -> None:

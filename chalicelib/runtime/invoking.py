@@ -10,7 +10,7 @@ from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
 from chalicelib.accounts import Caller
 from chalicelib.core import aws, clock
-from chalicelib.runtime import failures, names
+from chalicelib.runtime import active, failures, names
 from chalicelib.runtime.errors import PluginCrashed
 
 _LONGEST_MESSAGE = 1000
@@ -39,29 +39,37 @@ def call_for_a_request(slug: str, payload: dict[str, Any], *, by: Caller | None)
     return call(slug, {**payload, **told})
 
 
-def call(slug: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """The function's answer, ``{"ok": …}``. Raises PluginCrashed for a function that dies, times out or breaks the protocol."""
+def call(slug: str, payload: dict[str, Any], *, patience_s: int | None = None) -> dict[str, Any]:
+    """The function's answer, ``{"ok": …}``. Raises PluginCrashed for a function that dies, times out or breaks the protocol.
+
+    ``patience_s``: what runs longer goes on, and nobody waits for it; None for as long as a request has.
+    """
     try:
-        answer = aws.client("lambda").invoke(FunctionName=names.function(slug), Payload=json.dumps(payload).encode())
+        answer = aws.client("lambda", patience_s).invoke(FunctionName=names.function(slug), Payload=json.dumps(payload).encode())
         text = answer["Payload"].read()
     except (HTTPClientError, ReadTimeoutError) as error:
-        raise _crashed(slug, payload, "it gave no answer in the time that a request has") from error
+        raise _crash_of(slug, payload, "it gave no answer in the time that a request has") from error
     if answer.get("FunctionError"):
-        raise _crashed(slug, payload, _cause(text), _place(text))
+        raise _crash_of(slug, payload, _cause(text), _place(text))
     try:
         body = json.loads(text)
     except ValueError:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
-        raise _crashed(slug, payload, "it gave no proper answer")
+        raise _crash_of(slug, payload, "it gave no proper answer")
     return body if body["ok"] else {**body, "error": failures.trimmed(body.get("error"))}
 
 
-def _crashed(slug: str, payload: dict[str, Any], cause: str, location: str | None = None) -> PluginCrashed:
-    """Names the plugin, what it was doing, and, where Lambda knows it, the line."""
+def _crash_of(slug: str, payload: dict[str, Any], cause: str, location: str | None = None) -> PluginCrashed:
+    plugin = active.with_queue(slug) if location is None else None
+    return _crashed(slug, payload, cause, location, plugin.place_of(_hook(payload)) if plugin else None)
+
+
+def _crashed(slug: str, payload: dict[str, Any], cause: str, location: str | None = None, begins: str | None = None) -> PluginCrashed:
+    """Names the plugin, what it was doing, and the line: where it died, if Lambda knows that, else where the author's function begins."""
     hook = _hook(payload)
-    where = f" at {location}" if location else ""
-    known = {"location": location} if location else {}
+    where = f" at {location}" if location else f" (begins at {begins})" if begins else ""
+    known = {"location": location or begins} if location or begins else {}
     return PluginCrashed(f"The plugin '{slug}' crashed in {hook}{where}: {cause}", slug=slug, call=payload["kind"], hook=hook, **known)
 
 

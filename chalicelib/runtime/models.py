@@ -3,6 +3,7 @@
 | pk | sk | what |
 | --- | --- | --- |
 | ACTIVE | {slug} | a plugin that is active, or set aside: where its events go, and what it registered |
+| ACTIVE | #SAFE-MODE | whether safe mode is on, which plugins it spares, and which are still to be brought in line |
 | RESOURCES#{slug} | MAPPING | the id of the mapping from its queue to its function |
 | RESOURCES#{slug} | SCHEDULES | the names of its schedules |
 | LIMITS#{slug} | ADMINISTERED | what an administrator set of its limits |

@@ -268,6 +268,10 @@ def set_token(slug: str, token: str) -> str:
     return str(now["FunctionArn"])
 
 
+def function_arn(slug: str) -> str:
+    return str(aws.client("lambda").get_function_configuration(FunctionName=names.function(slug))["FunctionArn"])
+
+
 def _settled(name: str) -> None:
     """Wait until the function can be called and changed."""
     functions = aws.client("lambda")

@@ -57,6 +57,7 @@ _SCHEMA = {
             },
         },
         "theme": {"type": ["object", "null"]},
+        "places": {"type": ["object", "null"], "maxProperties": 1000, "additionalProperties": _TEXT},
     },
 }
 

@@ -14,6 +14,9 @@ from chalicelib.core.errors import ValidationError
 from chalicelib.runtime import cron, names
 from chalicelib.runtime.models import RuntimeRow
 
+# What update_schedule would give back to its default, where it is not said again.
+_KEPT = ("Name", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "ActionAfterCompletion", "Target")
+
 
 def create(slug: str, function_arn: str, schedules: list[dict[str, Any]]) -> None:
     """Let the plugin have just these: one that exists is changed, another one removed.
@@ -48,6 +51,31 @@ def delete_one(slug: str, name: str) -> None:
         scheduler.delete_schedule(Name=names.schedule(slug, name))
     except scheduler.exceptions.ResourceNotFoundException:
         return
+
+
+def switch(slug: str, *, on: bool) -> None:
+    """Let the plugin's schedules rest, or run again as they were; may be done twice.
+
+    A run that was to come once, and should have come meanwhile, comes a minute from now. One that is gone stays so.
+    """
+    scheduler = aws.client("scheduler")
+    for name in _names(slug):
+        try:
+            now = scheduler.get_schedule(Name=names.schedule(slug, name))
+        except scheduler.exceptions.ResourceNotFoundException:
+            continue
+        wanted = "ENABLED" if on else "DISABLED"
+        if now.get("State", "ENABLED") == wanted:
+            continue
+        kept = {key: now[key] for key in _KEPT if now.get(key) is not None}
+        kept["ScheduleExpression"] = _still_to_come(now["ScheduleExpression"]) if on else now["ScheduleExpression"]
+        scheduler.update_schedule(**kept, State=wanted)
+
+
+def _still_to_come(expression: str) -> str:
+    """Ours are always in UTC where they are for once."""
+    soon = f"at({clock.now() + timedelta(minutes=1):%Y-%m-%dT%H:%M:%S})"
+    return max(expression, soon) if expression.startswith("at(") else expression
 
 
 def delete(slug: str) -> None:

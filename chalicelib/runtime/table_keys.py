@@ -23,7 +23,7 @@ MOST_INDEXES = 5
 _END = "\x01"
 # The end, and what would sort before it, are written as two characters that keep the order.
 _ESCAPES = {chr(code): f"\x02{chr(code + 16)}" for code in (0, 1, 2)}
-_COMPARISONS = ("eq", "lt", "lte", "gt", "gte", "between", "beginsWith")
+COMPARISONS = ("eq", "lt", "lte", "gt", "gte", "between", "beginsWith")
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def bounds(key: Key, where: Mapping[str, Any]) -> tuple[str, str] | None:
 def _sort_bounds(wanted: Any, where: str) -> tuple[str, str]:
     if not isinstance(wanted, Mapping):
         wanted = {"eq": wanted}
-    if not wanted or set(wanted) - set(_COMPARISONS):
-        raise ValidationError({where: [f"Compare with: {', '.join(_COMPARISONS)}"]})
+    if not wanted or set(wanted) - set(COMPARISONS):
+        raise ValidationError({where: [f"Compare with: {', '.join(COMPARISONS)}"]})
     if "between" in wanted:
         between = wanted["between"]
         if not isinstance(between, list) or len(between) != 2:

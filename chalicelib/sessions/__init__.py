@@ -4,6 +4,7 @@ Promises
     The record says what is wanted; the worker makes the cluster so, from any state, as often as needed. Nothing here waits for the cluster.
     Every change of a session and its event are one transaction. ``session.started`` is told once in a session's life.
     Quotas hold: of racing requests exactly as many win as there are places, and the counters equal what exists.
+    A session's own address is open to its owner and to administrators alone (``visiting``).
     A session that nobody uses, or that has run for as long as it may, ends by itself; its owner is told before.
     A deleted session is gone from every answer at once; its id is taken until its objects have left the cluster.
 
@@ -11,8 +12,11 @@ The worker is ``chalicelib.sessions.worker``, and what compares the cluster with
 ``chalicelib.workers`` imports them: they bring the Kubernetes client.
 """
 
+from chalicelib.sessions import visiting
 from chalicelib.sessions.ending import KEEP_RUNNING, end_due
+from chalicelib.sessions.errors import SessionNotFound, SessionNotRunning
 from chalicelib.sessions.explaining import status_object
+from chalicelib.sessions.leaving import go_on_removing, remove_user
 from chalicelib.sessions.service import (
     DEEPEST_OFFSET,
     DEFAULT_LIMIT,
@@ -24,7 +28,6 @@ from chalicelib.sessions.service import (
     get_session,
     list_sessions,
     record_activity,
-    remove_user,
     sessions_of,
     update_session,
 )
@@ -50,6 +53,8 @@ __all__ = [
     "TRANSITIONS",
     "Listed",
     "Session",
+    "SessionNotFound",
+    "SessionNotRunning",
     "SessionState",
     "Template",
     "TemplatesListed",
@@ -62,6 +67,7 @@ __all__ = [
     "extend_session",
     "get_session",
     "get_template",
+    "go_on_removing",
     "list_sessions",
     "list_templates",
     "read_yaml",
@@ -73,4 +79,5 @@ __all__ = [
     "status_object",
     "template_object",
     "update_session",
+    "visiting",
 ]

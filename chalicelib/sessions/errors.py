@@ -3,6 +3,7 @@
 NotFound     ├── SessionNotFound            404
              └── TemplateNotFound           404
 Conflict     ├── InvalidStateTransition     409   details: from, to, allowed
+             ├── SessionNotRunning          409   details: session, state
              └── TemplateAlreadyExists      409
 QuotaExceeded                               403   details: quota, used, allowed
 InvalidImage                                422
@@ -30,6 +31,11 @@ class TemplateAlreadyExists(Conflict):
 class InvalidStateTransition(Conflict):
     code = "INVALID_STATE_TRANSITION"
     message = "The session cannot go from its present state to that one"
+
+
+class SessionNotRunning(Conflict):
+    code = "SESSION_NOT_RUNNING"
+    message = "The session does not run, so nobody can visit it"
 
 
 class QuotaExceeded(StreamSpaceError):

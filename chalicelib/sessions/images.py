@@ -19,7 +19,7 @@ _LONGEST = 1024
 
 
 def check_image(reference: str) -> None:
-    """Raises InvalidImage for what no registry could have. Whether the registry has it, only the cluster learns when it pulls."""
+    """Raises InvalidImage for what no registry could have. Whether the registry has it, ``registries`` asks where it may."""
     found = _REFERENCE.fullmatch(reference) if len(reference) <= _LONGEST else None
     if found is None or len(found["name"]) > _LONGEST_NAME:
         raise InvalidImage(

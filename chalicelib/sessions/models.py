@@ -8,6 +8,7 @@ session#{id}         session         the record; indexes: gsi1 by user, gsi2 by 
 session#{id}         launch          what the worker needs beside it (template as it was, environment, labels); in no index
 user#{username}      usage           how much of the user's quotas is taken, changed only together with sessions
 user#{username}      home            a home that must go, until it is gone
+user#{username}      removal         a user who is being removed, until they are; index: gsi3 all, oldest first
 template#{name}      template        indexes: gsi1 by category, gsi4 all; by name
 tag#{tag}            {name}          which templates have the tag
 cluster              capacity        the least that did not fit into the cluster lately
@@ -38,6 +39,7 @@ from chalicelib.sessions.session import Launch, PodStatus, Session
 from chalicelib.sessions.states import RUNNING
 
 _ALL = "sessions"
+_REMOVALS = "removals"
 _ALL_TEMPLATES = "templates"
 _DUE, _PODS = "due", "pods"
 # DynamoDB reads at most 1 MB a page anyway; this bounds it for pages that a filter thins out.
@@ -426,6 +428,55 @@ def forget_unwanted_home(unwanted: HomeRow) -> None:
     """The home has gone, so the wish may go; a wish about another life of the username stays."""
     try:
         unwanted.delete(condition=HomeRow.home_of == unwanted.home_of)
+    except DeleteError as error:
+        if not condition_failed(error):
+            raise
+
+
+# ── Users who are being removed ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RemovalRow(Row):
+    """A removal that was begun, until it is done. ``life`` is the one of the username that is meant."""
+
+    class Meta(TableMeta):
+        table_name = table("SESSIONS_TABLE")
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default="removal")
+    gsi3pk = UnicodeAttribute(default=_REMOVALS)
+    gsi3sk = UnicodeAttribute()
+    user = UnicodeAttribute()
+    life = UnicodeAttribute()
+    delete_sessions = BooleanAttribute()
+    asked_by: Any = JsonText()
+    since = UnicodeAttribute()
+
+    begun = _Gsi3()
+
+
+def removal_row(username: str, *, life: str, delete_sessions: bool, asked_by: dict[str, Any], since: str) -> RemovalRow:
+    return RemovalRow(
+        f"user#{username}",
+        "removal",
+        gsi3sk=f"{since}#{username}",
+        user=username,
+        life=life,
+        delete_sessions=delete_sessions,
+        asked_by=asked_by,
+        since=since,
+    )
+
+
+def removals() -> list[RemovalRow]:
+    """The oldest hundred that are not done. Key condition: gsi3pk = removals."""
+    return list(RemovalRow.begun.query(_REMOVALS, limit=100))
+
+
+def forget_removal(removal: RemovalRow) -> None:
+    """It is done; one of another life of the username stays."""
+    try:
+        removal.delete(condition=RemovalRow.life == removal.life)
     except DeleteError as error:
         if not condition_failed(error):
             raise

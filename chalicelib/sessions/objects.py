@@ -34,7 +34,10 @@ _PROXY_TIMEOUT_S = "3600"
 
 @dataclass(frozen=True)
 class Place:
-    """Where objects go in the cluster. Empty classes mean the cluster's defaults."""
+    """Where objects go in the cluster. Empty classes mean the cluster's defaults.
+
+    ``platform_url`` is where the ingress asks who may come in; without one it lets everybody in who can reach it.
+    """
 
     namespace: str
     ingress_domain: str
@@ -42,6 +45,7 @@ class Place:
     storage_class: str = ""
     # Where people's connections come from if that is outside the cluster's pods: a load balancer's subnets.
     ingress_cidrs: tuple[str, ...] = ()
+    platform_url: str = ""
 
 
 def namespace(name: str) -> Object:
@@ -136,6 +140,7 @@ def ingress(session: Session, launch: Launch, place: Place, owner: Object | None
     metadata["annotations"] |= {
         "nginx.ingress.kubernetes.io/proxy-read-timeout": _PROXY_TIMEOUT_S,
         "nginx.ingress.kubernetes.io/proxy-send-timeout": _PROXY_TIMEOUT_S,
+        **_guard(session, place),
     }
     spec: Object = {
         "rules": [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
@@ -145,6 +150,22 @@ def ingress(session: Session, launch: Launch, place: Place, owner: Object | None
     if place.ingress_class:
         spec["ingressClassName"] = place.ingress_class
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
+
+
+def _guard(session: Session, place: Place) -> dict[str, str]:
+    """The ingress asks ``auth-url`` about every request, and sends whom it does not know to ``auth-signin``.
+
+    The session is in the path, where no browser can say another one. Source: ingress-nginx, "External Authentication".
+    """
+    if not place.platform_url:
+        return {}
+    here = f"{place.platform_url.rstrip('/')}/api/v1/sessions/{session.id}"
+    return {
+        "nginx.ingress.kubernetes.io/auth-url": f"{here}/auth",
+        "nginx.ingress.kubernetes.io/auth-signin": f"{here}/enter",
+        # The visit's cookie comes with the first answer, whatever the application answers.
+        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
+    }
 
 
 def has_entrance(launch: Launch) -> bool:
@@ -173,6 +194,8 @@ def _pod_spec(session: Session, launch: Launch) -> Object:
         container["ports"] = [{"name": one["name"], "containerPort": one["containerPort"], "protocol": one["protocol"]} for one in ports]
     entrance = _entrance(template)
     if entrance is not None:
+        # Readiness only. A liveness probe would restart a desktop that is merely busy, and lose what its user has not saved; one that has
+        # ended is restarted anyway.
         container["readinessProbe"] = {
             "tcpSocket": {"port": entrance["name"]},
             "periodSeconds": 2,

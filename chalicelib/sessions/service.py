@@ -6,17 +6,16 @@ acts by its scopes. Nothing here waits for the cluster: the record says what is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from chalicelib import accounts, messaging
+from chalicelib import accounts
 from chalicelib.accounts import Caller, User
 from chalicelib.core import clock, config, ids
-from chalicelib.core.errors import ConcurrentChange, StreamSpaceError, ValidationError
+from chalicelib.core.errors import ConcurrentChange, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.quantities import parse_cpu, parse_duration, parse_memory
 from chalicelib.events import retried, unit_of_work
@@ -236,8 +235,12 @@ def record_activity(session_id: str, *, by: Caller) -> Session:
     """
     row = _existing(models.session_of_id(session_id), session_id)
     by.require_self_or(row.user, "sessions.manage")
+    return note_activity(row.value())
+
+
+def note_activity(session: Session) -> Session:
+    """:func:`record_activity`, for whoever has looked at the session and at who asks."""
     now = clock.now()
-    session = row.value()
     if session.state != RUNNING or (session.last_activity and now - session.last_activity < timing.activity_step(session)):
         return session
     return models.touched(session, now)
@@ -308,63 +311,6 @@ def end_by_itself(row: SessionRow, kind: EndKind) -> None:
         work.save(row.take(after), row.next_revision())
         work.emit(event, row, session_object(after))
         quotas.give_back(work, before.user, before.claim - after.claim)
-
-
-def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: bool = False, by: Caller) -> None:
-    """Delete a user, their sessions unless these are to stay, and their home if asked. May be called again after it failed halfway.
-
-    No session can be created for the user from the beginning of this on.
-
-    Raises: UserNotFound, PermissionDenied.
-    """
-    by.require("users.manage")
-    if delete_storage and not delete_sessions:
-        raise ValidationError({"deleteStorage": ["A home can go only together with the sessions that use it: set deleteSessions as well"]})
-    user = accounts.find_user(username)
-    if user is None:
-        # Ends what a removal that died halfway may have left, and says UserNotFound.
-        accounts.delete_user(username, by=by)
-        raise accounts.UserNotFound(username)
-    accounts.require_power_over(user, by)
-    life = quotas.life_of(user)
-    with unit_of_work(by.actor) as work:
-        work.update(models.usage_row(username), [models.UsageRow.closed_for.set(life)])
-        if delete_storage:
-            work.save(models.home_row(username, life))
-    try:
-        if delete_sessions:
-            _delete_all_of(username, by)
-        # A later user of this name must not find the inbox of this one.
-        messaging.forget_user(username)
-        # Its event, user.deleted, also tells the worker to look after the home.
-        accounts.delete_user(username, by=by)
-    except accounts.UserNotFound:
-        # Another removal was faster; what it wishes is what we wish.
-        raise
-    except StreamSpaceError:
-        _keep_after_all(username, life)
-        raise
-
-
-def _keep_after_all(username: str, life: str) -> None:
-    """The user could not be removed: open the account again, and keep the home."""
-    with unit_of_work() as work:
-        work.update(models.usage_row(username), [models.UsageRow.closed_for.remove()])
-        work.delete(models.home_row(username, life))
-
-
-def _delete_all_of(username: str, by: Caller) -> None:
-    """An index shows a session that was created a moment ago only a little later; the counters are exact and say when all were found."""
-    for attempt in range(_TRIES_TO_REMOVE):
-        for row in models.sessions(user=username, limit=MOST_AT_ONCE):
-            try:
-                delete_session(row.id, by=by)
-            except SessionNotFound:
-                continue
-        if int(models.usage_of(username).sessions or 0) <= 0:
-            return
-        time.sleep(0.05 * (attempt + 1))
-    raise ConcurrentChange(f"{username} still has sessions that are changing; try again")
 
 
 def _existing(row: SessionRow | None, session_id: str) -> SessionRow:

@@ -14,7 +14,6 @@ from chalicelib.core.quantities import parse_cpu, parse_memory
 from chalicelib.sessions.images import check_image
 from chalicelib.sessions.options import Faults, amount_faults, env_faults
 
-API_VERSION = "stream.space/v1alpha1"
 KIND = "Template"
 
 # The fields of CreateTemplateOptions beside the name; whatever else a document's spec has is kept and given back as it was.

@@ -16,10 +16,11 @@ from chalicelib.core import clock
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.events import retried, unit_of_work
-from chalicelib.sessions import models
+from chalicelib.sessions import models, registries
 from chalicelib.sessions.errors import TemplateAlreadyExists, TemplateNotFound
 from chalicelib.sessions.models import TemplateRow
-from chalicelib.sessions.template import API_VERSION, DOCUMENTED, Template, check_template, spec_of_options
+from chalicelib.sessions.template import DOCUMENTED, Template, check_template, spec_of_options
+from chalicelib.sessions.template_documents import API_VERSION, completed
 
 _PERMISSION = "templates.manage"
 
@@ -35,7 +36,8 @@ class TemplatesListed:
 def create_template(wanted: Mapping[str, Any], *, by: Caller) -> Template:
     """A new template, from CreateTemplateOptions or a ``kind: Template`` document.
 
-    Raises: PermissionDenied, ValidationError, InvalidImage, TemplateAlreadyExists.
+    Raises: PermissionDenied, ValidationError, InvalidImage, TemplateAlreadyExists; ServiceUnavailable where the image's registry is to be
+    asked and gives no answer.
     """
     by.require(_PERMISSION)
     now = clock.now()
@@ -74,7 +76,7 @@ def replace_template(name: str, wanted: Mapping[str, Any], *, by: Caller) -> Tem
 
     A document replaces all of it. CreateTemplateOptions replace the documented fields, and what the template has beside them stays.
 
-    Raises: PermissionDenied, ValidationError, InvalidImage, TemplateNotFound.
+    Raises: as create_template does, and TemplateNotFound.
     """
     by.require(_PERMISSION)
     row = _existing(name)
@@ -108,14 +110,22 @@ def delete_template(name: str, *, by: Caller) -> None:
 def _read(wanted: Mapping[str, Any], before: Template) -> Template:
     """What ``wanted`` (options or a document) makes of ``before``; its rules checked."""
     if "kind" in wanted:
-        metadata, spec = dict(wanted["metadata"]), dict(wanted["spec"])
+        metadata, spec = dict(wanted["metadata"]), completed(wanted["spec"])
         check_template(metadata["name"], spec, at="spec.")
+        _check_image(spec, before)
         return replace(before, name=metadata["name"], spec=spec, metadata=metadata, api_version=wanted.get("apiVersion") or API_VERSION)
     name = wanted.get("name") or before.name
     kept = {field: value for field, value in before.spec.items() if field not in DOCUMENTED}
     spec = {**spec_of_options(wanted), **kept}
     check_template(name, spec)
+    _check_image(spec, before)
     return replace(before, name=name, spec=spec, metadata={**before.metadata, "name": name})
+
+
+def _check_image(spec: Mapping[str, Any], before: Template) -> None:
+    """Asked once: a template can be changed in other ways while its registry is away."""
+    if spec["baseImage"] != before.spec.get("baseImage"):
+        registries.must_have(spec["baseImage"])
 
 
 def _row(template: Template, revision: int = 1) -> TemplateRow:

@@ -4,8 +4,10 @@ Level-triggered: a message says only *that* something changed, never what to do;
 message that is late, doubled or out of order does no harm. A run that meets a newer record when it is done begins again, so that two runs
 of one session (the FIFO queue keeps its own apart, but re-checks come by another queue) leave what the newest record wants.
 
-What cannot be finished within two seconds is looked at again: ``{"session_id", "attempt", "sequence"}`` goes on the queue of re-checks
-with a growing delay. ``sequence`` is the record's latest event then: a newer event has re-checks of its own, so the older ones end.
+What cannot be finished within two seconds is looked at again: ``{"session_id", "attempt", "sequence", "begun"}`` goes on the queue of
+re-checks with a growing delay. ``sequence`` is the record's latest event then: a newer event has re-checks of its own, so the older ones
+end. ``begun`` is what was asked of the cluster already (the pod's uid, by what it was made from): while that pod is there, a re-check
+is one look at it, and waits for nothing.
 """
 
 from __future__ import annotations
@@ -115,18 +117,23 @@ class Worker:
         if since and (row := models.session_of_id(target.get("session_id", ""))) and int(row.event_sequence) > since:
             return
         last = message.get("last")
-        self._work_on(target, attempt=int(message["attempt"]), last=None if last is None else int(last))
+        self._work_on(target, int(message["attempt"]), last=None if last is None else int(last), begun=message.get("begun"))
 
-    def _work_on(self, target: dict[str, str], attempt: int, last: int | None = None) -> None:
+    def _work_on(self, target: dict[str, str], attempt: int, *, last: int | None = None, begun: Mapping[str, str] | None = None) -> None:
+        asked_for = dict(begun or {})
+        patience_s = self.patience_s if attempt == 0 else 0
         try:
-            done = self.reconcile(target["session_id"]) if "session_id" in target else self.reconcile_home(target["home_of"])
+            if "session_id" in target:
+                done = self.reconcile(target["session_id"], patience_s=patience_s, begun=asked_for)
+            else:
+                done = self.reconcile_home(target["home_of"])
         except (ClusterUnavailable, ClusterRefused) as fault:
             log.logger().warning("cluster is away or unwilling", extra={**target, "attempt": attempt, "fault": str(fault)})
             if "session_id" in target and isinstance(fault, ClusterUnavailable):
                 self._note_absence(target["session_id"], fault)
             done = False
         if not done and (last is None or attempt < last):
-            self._check_again(target, attempt + 1, last)
+            self._check_again({**target, "attempt": attempt + 1, **({} if last is None else {"last": last})}, asked_for)
 
     def _note_absence(self, session_id: str, fault: ClusterUnavailable) -> None:
         """Let the session show that it waits for the cluster. Where it was ready it may well be: its address stays."""
@@ -142,25 +149,27 @@ class Worker:
         except ConcurrentChange:
             log.logger().info("a session changed while its cluster was away", extra={"session": session_id})
 
-    def _check_again(self, target: dict[str, str], attempt: int, last: int | None = None) -> None:
-        row = models.session_of_id(target["session_id"]) if "session_id" in target else None
-        message: dict[str, Any] = {**target, "attempt": attempt} | ({"last": last} if last is not None else {})
+    def _check_again(self, message: dict[str, Any], begun: dict[str, str]) -> None:
+        row = models.session_of_id(message["session_id"]) if "session_id" in message else None
         if row is not None:
-            message["sequence"] = int(row.event_sequence)
+            message = {**message, "sequence": int(row.event_sequence), "begun": begun}
         aws.client("sqs").send_message(
-            QueueUrl=config.setting("SESSION_CHECKS_QUEUE_URL"), MessageBody=json.dumps(message), DelaySeconds=delay_s(attempt)
+            QueueUrl=config.setting("SESSION_CHECKS_QUEUE_URL"),
+            MessageBody=json.dumps(message),
+            DelaySeconds=delay_s(int(message["attempt"])),
         )
 
     # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def reconcile(self, session_id: str) -> bool:
+    def reconcile(self, session_id: str, *, patience_s: float | None = None, begun: dict[str, str] | None = None) -> bool:
         """Make the cluster as the session's record wants it. False: look again later. Raises ClusterUnavailable, ClusterRefused.
 
-        It waits for the cluster itself at most ``patience_s``, so that a fast cluster needs no re-check.
+        It waits for the cluster itself at most ``patience_s`` (None: the worker's own), so that a fast cluster needs no re-check. ``begun``
+        is what an earlier look asked for, and afterwards what this one did.
         """
-        until = self.monotonic() + self.patience_s
+        until = self.monotonic() + (self.patience_s if patience_s is None else patience_s)
         rounds = 0
-        begun: dict[str, str] = {}
+        begun = {} if begun is None else begun
         while True:
             progress = self._round(session_id, begun)
             if progress is None:
@@ -177,11 +186,8 @@ class Worker:
             self.sleep(_POLL_S)
 
     def _round(self, session_id: str, begun: dict[str, str]) -> Progress | None:
-        """One look. None when the record is not any more the one that this look was for.
-
-        ``begun`` is what an earlier look of this run asked for, so that waiting for it costs no more than looking: the pod's uid by what it
-        was made from.
-        """
+        """One look. None when the record is not any more the one that this look was for. While the pod that was ``begun`` is there, that is
+        one call."""
         found = models.session_with_launch(session_id)
         if found is None:
             return self._remove_leftovers(session_id)
@@ -265,16 +271,17 @@ class Worker:
         elif session.status is not None and session.status.reason == UNSCHEDULABLE:
             models.end_shortage(session.id)
         if not pod.is_ready or pod.is_leaving:
-            self._save(row, session, replace(session, pod_name=pod.name, url=None, ready_since=None, status=pod.status))
+            self._save(row, session, replace(session, pod_name=pod.name, url=None, status=pod.status))
             return Progress.STUCK if pod.status.reason == UNSCHEDULABLE or pod.status.reason in HOPELESS else Progress.NOT_YET
         url = address_of(session.id) if objects.has_entrance(launch) else None
+        # The first time since it was asked to run: a pod that comes and goes must not keep a session from being idle.
         since = session.ready_since or clock.now()
         ready = replace(session, pod_name=pod.name, url=url, status=None, was_started=True, ready_since=since)
         self._save(row, session, ready, event=None if session.was_started else "session.started")
         return Progress.DONE
 
     def _note(self, row: SessionRow, session: Session, status: PodStatus) -> Progress:
-        self._save(row, session, replace(session, url=None, ready_since=None, status=status))
+        self._save(row, session, replace(session, url=None, status=status))
         return Progress.NOT_YET
 
     def _stop(self, row: SessionRow, session: Session) -> Progress:
@@ -382,6 +389,7 @@ def place_of_settings() -> Place:
         config.setting("INGRESS_CLASS", ""),
         config.setting("STORAGE_CLASS", ""),
         tuple(cidr.strip() for cidr in config.setting("INGRESS_CIDRS", "").split(",") if cidr.strip()),
+        config.setting("API_URL", ""),
     )
 
 

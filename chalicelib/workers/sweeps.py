@@ -15,6 +15,7 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
             "requeued_deliveries": webhooks.requeue_due,
             "removed_objects": runtime.objects.sweep,
             "plugins_set_aside": plugins.set_aside_failing,
+            "safe_mode_followed": plugins.safe_mode.settle,
             "loops_told": plugins.tell_of_loops,
             "events_replayed": runtime.replaying.go_on,
         }

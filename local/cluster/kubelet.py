@@ -12,7 +12,8 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from fractions import Fraction
+from functools import cache
+from math import ceil
 
 from local.cluster.errors import Json, Refused
 from local.cluster.quantities import parse
@@ -45,6 +46,7 @@ class Kubelet:
     start_delay_s: float = 0.5
     paused: bool = False
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
+    _as_wanted: dict[str, str] = field(default_factory=dict)
     _addresses: int = 0
     _thread: threading.Thread | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -106,21 +108,28 @@ class Kubelet:
 
     def round(self) -> float:
         """Take every step that is due; gives in how many seconds the next one may be."""
-        pods = self.store.all(PODS)
-        self._since = {key: since for key, since in self._since.items() if key[0] in {pod["metadata"]["uid"] for pod in pods}}
-        for claim in self.store.all(CLAIMS):
+        pods = self.store.seen(PODS)
+        living = {pod["metadata"]["uid"] for pod in pods}
+        self._since = {key: since for key, since in self._since.items() if key[0] in living}
+        self._as_wanted = {uid: version for uid, version in self._as_wanted.items() if uid in living}
+        for claim in self.store.seen(CLAIMS):
             self._bind(claim)
-        for ingress in self.store.all(INGRESSES):
+        for ingress in self.store.seen(INGRESSES):
             if not ingress["status"].get("loadBalancer"):
                 self.store.set_status(INGRESSES, ingress, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}})
         due_s = [3600.0]
-        room = _room(self.store.all(NODES), pods)
+        # Counted when the first pod wants a node: most rounds are about others.
+        room: dict[str, Room] | None = None
         for pod in pods:
+            if self._as_wanted.get(pod["metadata"]["uid"]) == pod["metadata"]["resourceVersion"]:
+                continue
             if pod["metadata"].get("deletionTimestamp"):
                 due_s.append(self._end(pod))
             elif pod["status"].get("phase") in ENDED:
                 continue
             elif not pod["spec"].get("nodeName"):
+                if room is None:
+                    room = _room(self.store.seen(NODES), pods)
                 self._schedule(pod, room)
             else:
                 due_s.append(self._run_containers(pod))
@@ -205,6 +214,7 @@ class Kubelet:
             for container, fate in zip(pod["spec"]["containers"], wanted, strict=True)
         )
         if as_wanted:
+            self._as_wanted[pod["metadata"]["uid"]] = pod["metadata"]["resourceVersion"]
             return 3600.0
         left_s = self._elapses(pod, "start", self.start_delay_s)
         if left_s > 0:
@@ -282,24 +292,24 @@ class Kubelet:
 class Room:
     """What is left on a node."""
 
-    cpu: Fraction
-    memory: Fraction
+    millis: int
+    memory: int
     pods: int
     labels: dict[str, str]
 
-    def lacks(self, asked: tuple[Fraction, Fraction], labels: dict[str, str]) -> list[str]:
+    def lacks(self, asked: tuple[int, int], labels: dict[str, str]) -> list[str]:
         """Why a pod cannot go here, in the scheduler's words; nothing when it can."""
         if any(self.labels.get(name) != value for name, value in labels.items()):
             return ["node(s) didn't match Pod's node affinity/selector"]
         found = [
-            (asked[0] > self.cpu, "Insufficient cpu"),
+            (asked[0] > self.millis, "Insufficient cpu"),
             (asked[1] > self.memory, "Insufficient memory"),
             (self.pods < 1, "Too many pods"),
         ]
         return [reason for lacking, reason in found if lacking]
 
-    def take(self, asked: tuple[Fraction, Fraction]) -> None:
-        self.cpu -= asked[0]
+    def take(self, asked: tuple[int, int]) -> None:
+        self.millis -= asked[0]
         self.memory -= asked[1]
         self.pods -= 1
 
@@ -310,7 +320,7 @@ def _room(nodes: list[Json], pods: list[Json]) -> dict[str, Room]:
         if not node.get("spec", {}).get("unschedulable"):
             has = node["status"]["allocatable"]
             labels = node["metadata"].get("labels") or {}
-            room[node["metadata"]["name"]] = Room(parse(has["cpu"]), parse(has["memory"]), int(has["pods"]), labels)
+            room[node["metadata"]["name"]] = Room(_millis(has["cpu"]), _bytes(has["memory"]), int(has["pods"]), labels)
     for pod in pods:
         place = room.get(pod["spec"].get("nodeName", ""))
         if place and pod["status"].get("phase") not in ENDED:
@@ -318,12 +328,20 @@ def _room(nodes: list[Json], pods: list[Json]) -> dict[str, Room]:
     return room
 
 
-def _requests(pod: Json) -> tuple[Fraction, Fraction]:
+def _requests(pod: Json) -> tuple[int, int]:
     asked = [(container.get("resources") or {}).get("requests") or {} for container in pod["spec"]["containers"]]
-    return (
-        sum((parse(each.get("cpu", 0)) for each in asked), Fraction(0)),
-        sum((parse(each.get("memory", 0)) for each in asked), Fraction(0)),
-    )
+    return sum(_millis(str(each.get("cpu", 0))) for each in asked), sum(_bytes(str(each.get("memory", 0))) for each in asked)
+
+
+# The same few amounts are asked for again and again.
+@cache
+def _millis(cpu: str) -> int:
+    return ceil(parse(cpu) * 1000)
+
+
+@cache
+def _bytes(memory: str) -> int:
+    return ceil(parse(memory))
 
 
 def _fate(image: str) -> str:

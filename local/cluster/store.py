@@ -85,6 +85,15 @@ class Store:
             found = [item for key, item in self.objects.items() if key[:2] == (resource.group, resource.plural)]
             return copy.deepcopy(sorted(found, key=lambda item: item["metadata"]["creationTimestamp"]))
 
+    def seen(self, resource: Resource) -> list[Json]:
+        """The same without copying them, for who looks at all of them all the time: to be read, never changed.
+
+        What is written later are other objects, so that what was seen stays as it was.
+        """
+        with self.changed:
+            found = [item for key, item in self.objects.items() if key[:2] == (resource.group, resource.plural)]
+        return sorted(found, key=lambda item: item["metadata"]["creationTimestamp"])
+
     def page(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "", limit: int = 0, after: str = "") -> Page:
         """Objects by namespace and name, at most ``limit`` of them; ``after`` is the ``next`` of the page before.
 
@@ -526,23 +535,26 @@ class Store:
         item = {**item, "metadata": {**item["metadata"], "resourceVersion": str(self.version)}}
         self._note(Change(self.version, "DELETED", key, item, before))
         self.changed.notify_all()
+        if item.get("kind") == EVENTS.kind:
+            # Events come and go with each pod; nothing is ever theirs.
+            return
         self._delete_dependents(item)
         if key[:2] == ("", "namespaces"):
             self._empty(key[3])
 
     def _dependents(self, owner: Json) -> list[tuple[Resource, Json]]:
         uid = owner["metadata"]["uid"]
+        kinds = {(resource.group, resource.plural): resource for resource in RESOURCES}
         return [
-            (resource, item)
-            for resource in RESOURCES
+            (kinds[key[:2]], item)
             for key, item in list(self.objects.items())
-            if key[:2] == (resource.group, resource.plural)
-            and any(reference.get("uid") == uid for reference in item["metadata"].get("ownerReferences") or [])
+            if any(reference.get("uid") == uid for reference in item["metadata"].get("ownerReferences") or ())
         ]
 
     def _delete_dependents(self, owner: Json) -> None:
-        uids = {item["metadata"]["uid"] for item in self.objects.values()} - {owner["metadata"]["uid"]}
-        for resource, item in self._dependents(owner):
+        dependents = self._dependents(owner)
+        uids = {item["metadata"]["uid"] for item in self.objects.values()} - {owner["metadata"]["uid"]} if dependents else set()
+        for resource, item in dependents:
             references = item["metadata"]["ownerReferences"]
             if not any(reference["uid"] in uids for reference in references):
                 key = self._key(resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
@@ -565,7 +577,8 @@ class Store:
                     self.delete(resource, namespace, key[3], grace_s=0)
 
     def _forget_old_events(self, resource: Resource) -> None:
-        if resource is EVENTS:
+        # Now and then: to count them means to look at every object.
+        if resource is EVENTS and self.version % 50 == 0:
             keys = [key for key in self.objects if key[1] == "events"]
             for key in keys[: max(0, len(keys) - EVENTS_KEPT)]:
                 self._drop(key)

@@ -65,6 +65,8 @@ def test_an_event_that_kills_the_function_dies_alone_after_three_attempts(api, a
     # Three times the queue's patience of 3 s + 5 s; at the default timeout it would be three times 35 s.
     assert 3 * 8 - 3 < time.monotonic() - began < 3 * 8 + 20
     assert (letter["error"]["name"], letter["attempts"], letter["aggregate"]) == ("PluginCrashed", 3, f"user#{first}")
+    # Where the hook begins: nobody is left to say where in it the process died.
+    assert (letter["error"]["hook"], letter["error"]["location"]) == ("onUserUpdated", "index.js:3")
     eventually(lambda: account.stored_by(fragile.slug).get(first) == ["behind"], 30, lambda: str(account.stored_by(fragile.slug)))
     assert account.stored_by(fragile.slug)[second][-1] == "beside"
     assert api.plugin(fragile.slug)["status"] == "active"

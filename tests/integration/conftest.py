@@ -48,3 +48,20 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
 
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
     return stand_in
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_as_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test asks the API, the answer is held to ``openapi.json``."""
+    from chalicelib.api.http import Api
+    from tests import conforming
+
+    call = Api.__call__
+
+    def watched(self: Api, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        answer = call(self, event, context)
+        faults = conforming.faults_of(self, event, answer)
+        assert not faults, "\n".join(faults)
+        return answer
+
+    monkeypatch.setattr(Api, "__call__", watched)

@@ -49,7 +49,11 @@ def _base_error() -> Any:
 def _call(name: str, args: list[Any]) -> Any:
     import streamspace
 
-    method: Any = streamspace
+    if of_table := re.fullmatch(r"db\.table\((\w+)\)\.(\w+)", name):
+        method: Any = getattr(streamspace.db.table(of_table[1]), of_table[2])
+        given, options = (args[:1], args[1:]) if of_table[2] != "query" else ([], args)
+        return method(*given, **{_snake_case(key): value for one in options for key, value in one.items()})
+    method = streamspace
     for part in name.split("."):
         method = getattr(method, _snake_case(part))
     if args and isinstance(args[-1], dict) and name not in _TAKE_A_VALUE:

@@ -39,8 +39,9 @@ def code_of(slug):
     return (PLUGINS / slug / manifest_of(slug)["entrypoints"]["main"]).read_text()
 
 
-def test_there_are_two_plugins_in_each_language():
-    assert sorted(manifest_of(slug)["runtime"] for slug in SLUGS) == ["nodejs", "nodejs", "python", "python"]
+def test_there_are_plugins_in_each_language_and_one_that_needs_a_licence():
+    assert sorted(manifest_of(slug)["runtime"] for slug in SLUGS) == ["nodejs", "nodejs", "python", "python", "python"]
+    assert [slug for slug in SLUGS if manifest_of(slug).get("requires_license")] == ["session-insights"]
 
 
 @pytest.mark.parametrize("slug", SLUGS)

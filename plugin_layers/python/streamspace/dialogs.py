@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .types import DialogButton, DialogType
 
 _METHOD = "ui.show_dialog"
-LONGEST_WAIT_S = 8.0  # one request waits so long for the answer: less than a GET may take
+# Between two looks at the answer: half a second at first, then a tenth of the time waited, and at most two seconds.
+SHORTEST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 2.0
 RESERVED_S = 1.5  # kept back from the wait, for what the author does about a DialogTimeoutError
 LONGEST_S = 15 * 60
 
@@ -34,7 +36,8 @@ def show_dialog(title: str, message: str, type: DialogType, buttons: Sequence[Di
         sentence = f"{_METHOD} needs 'user': {call.hook or 'this code'} runs for no person, so say who shall be asked (a username)"
         raise ValidationError(sentence, details={"user": [sentence]})
     need(_METHOD, "user", asked)
-    until = min(call.deadline - RESERVED_S, time.monotonic() + LONGEST_S)
+    began = time.monotonic()
+    until = min(call.deadline - RESERVED_S, began + LONGEST_S)
     timeout = None if call.deadline == FOREVER else max(0, int((until - time.monotonic()) * 1000))
     if timeout == 0:
         raise _timed_out(title, asked)
@@ -42,14 +45,18 @@ def show_dialog(title: str, message: str, type: DialogType, buttons: Sequence[Di
     dialog = request(_METHOD, "POST", "dialogs", body=body)
     path = f"dialogs/{segment(_METHOD, 'id', dialog['id'])}"
     while dialog["status"] == "pending" and time.monotonic() < until:
-        wait_s = max(0.0, min(LONGEST_WAIT_S, until - time.monotonic()))
-        dialog = request(_METHOD, "GET", path, query={"wait": f"{wait_s:.1f}"})
+        time.sleep(max(0.0, min(_pause_s(time.monotonic() - began), until - time.monotonic())))
+        dialog = request(_METHOD, "GET", path)
     if dialog["status"] == "pending":
         # Whoever answers in this very moment is heard: what is withdrawn tells whether it was answered.
         dialog = request(_METHOD, "DELETE", path)
     if dialog["status"] != "answered":
         raise _timed_out(title, asked)
     return dialog.get("value")
+
+
+def _pause_s(waited_s: float) -> float:
+    return min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited_s / 10))
 
 
 def _timed_out(title: str, asked: str) -> DialogTimeoutError:

@@ -265,6 +265,10 @@ class LicenseExpiredError(StreamSpaceError):
     code = "LICENSE_EXPIRED"
 
 
+class LicenseServiceUnavailableError(StreamSpaceError):
+    code = "LICENSE_SERVICE_UNAVAILABLE"
+
+
 class MarketplaceUnavailableError(StreamSpaceError):
     code = "MARKETPLACE_UNAVAILABLE"
 
@@ -328,10 +332,24 @@ def from_answer(
     scope = details.get("scope") if isinstance(details, dict) else None
     if code == "PERMISSION_DENIED" and scope:
         message = f"{call} needs the scope '{scope}'; add it to \"permissions\" in manifest.json"
+    if code == "VALIDATION_ERROR" and isinstance(details, dict) and details:
+        message = _faults_in(call, details)
     made = BY_CODE.get(code, StreamSpaceError)(message, code=code, details=details, status=status, request_id=request_id)
     if isinstance(made, RateLimitedError):
         made.retry_after = retry_after_s
     return made
+
+
+_MOST_FAULTS = 3
+
+
+def _faults_in(call: str, details: dict[str, Any]) -> str:
+    """``api.get_sessions: limit: Must be an integer``. The platform's own message is the same whatever is wrong."""
+    faults = [
+        f"{field}: {sentences[0] if isinstance(sentences, list) and sentences else sentences}" for field, sentences in details.items()
+    ]
+    more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+    return f"{call}: {'; '.join([*faults[:_MOST_FAULTS], *more])}"
 
 
 _PLATFORMS_FAULTS = frozenset({"PLATFORM_UNREACHABLE", "RATE_LIMITED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"})

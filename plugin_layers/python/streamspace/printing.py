@@ -1,9 +1,13 @@
-"""Turns what author code prints, warns of, or gives to ``logging`` into log lines."""
+"""Turns what author code prints, warns of, or gives to ``logging`` into log lines, so that it names its hook and shows no secret.
+
+Not seen are child processes that inherit the streams, files that are opened on their descriptors (``open(1, "w")``), and native code.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from io import TextIOBase
+from io import RawIOBase, TextIOBase
 
 from . import log
 
@@ -16,19 +20,30 @@ _LEVELS = ((40, "error"), (30, "warn"), (20, "info"), (0, "debug"))  # of the lo
 _redirected: set[str] = set()
 
 
+_LONGEST = 32 * 1024  # characters of a text that does not end
+
+
 class _Stream(TextIOBase):
     """Takes the place of ``sys.stdout`` or ``sys.stderr``: each print becomes one line of JSON."""
 
+    encoding = "utf-8"
+    errors = "replace"
+
     def __init__(self, target: TextIO, level: str) -> None:
         self.target = target
+        self.buffer = _Bytes(self)
         self._level = level
         self._begun = ""
 
     def write(self, text: str) -> int:
         self._begun += text
-        if self._begun.endswith("\n"):  # a print ends so; what lies before may have several lines
+        # A print ends in a newline; what lies before it may have several lines.
+        if self._begun.endswith("\n") or len(self._begun) > _LONGEST:
             self.finish()
         return len(text)
+
+    def fileno(self) -> int:
+        return self.target.fileno()
 
     def finish(self) -> None:
         text, self._begun = self._begun.rstrip("\n"), ""
@@ -39,20 +54,51 @@ class _Stream(TextIOBase):
         return True
 
 
+class _Bytes(RawIOBase):
+    """``sys.stdout.buffer``. A character may come in two writes."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self._decode: Any = None
+
+    def write(self, data: Any) -> int:
+        if self._decode is None:
+            from codecs import getincrementaldecoder
+
+            self._decode = getincrementaldecoder("utf-8")("replace").decode
+        octets = bytes(data)
+        self._stream.write(self._decode(octets))
+        return len(octets)
+
+    def writable(self) -> bool:
+        return True
+
+
 class Prints:
-    """While author code runs: stdout becomes ``info``, stderr ``error``, warnings ``warn``, and records of ``logging`` their level."""
+    """While author code runs: stdout becomes ``info``, stderr ``error``, warnings ``warn``, and records of ``logging`` their level.
+
+    So does what ``sys.__stdout__`` and ``os.write`` are given for the two.
+    """
 
     def __enter__(self) -> Prints:
+        self._before = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
         self._out, self._err = _Stream(sys.stdout, "info"), _Stream(sys.stderr, "error")
-        sys.stdout, sys.stderr = self._out, self._err
+        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc, assignment]
+        self._os_write, os.write = os.write, self._write
         redirect_modules()
         return self
 
     def __exit__(self, *_exception: Any) -> None:
         redirect_modules()
+        os.write = self._os_write
         self._err.finish()
         self._out.finish()
-        sys.stdout, sys.stderr = self._out.target, self._err.target
+        sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__ = self._before  # type: ignore[misc]
+
+    def _write(self, descriptor: int, data: Any) -> int:
+        stream = {1: self._out, 2: self._err}.get(descriptor)
+        return self._os_write(descriptor, data) if stream is None else stream.buffer.write(data)
 
 
 def redirect_modules() -> None:

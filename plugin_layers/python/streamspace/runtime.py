@@ -80,8 +80,7 @@ class Runtime:
             plugin = self.load(payload, clock)
             for sentence in plugin.missing():
                 log.warn(sentence)
-            theme = plugin.theme()
-            return {"registered": {"hooks": plugin.hooks, **registry.describe(), **({} if theme is None else {"theme": theme})}}
+            return {"registered": self._registered(plugin)}
         if kind == "unload":
             plugin = self.prepare(None, clock)
             self._is_ready = False
@@ -102,6 +101,13 @@ class Runtime:
             plugin = self.prepare(payload.get("settings_version"), clock)
             return self._run_action(plugin, payload, clock)
         raise ValueError(f"this version of the streamspace SDK cannot answer a call of the kind '{kind}'")
+
+    def _registered(self, plugin: Plugin) -> dict[str, Any]:
+        from .places import places_of  # of no use to other calls
+
+        theme = plugin.theme()
+        more = {} if theme is None else {"theme": theme}
+        return {"hooks": plugin.hooks, **registry.describe(), "places": places_of(plugin, self._folder), **more}
 
     def _load_module(self, deadline: float) -> Plugin:
         """Runs the author's module once per container, again after it failed."""

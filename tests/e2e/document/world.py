@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from tests.e2e.aws import Account
@@ -88,6 +87,14 @@ class World:
         for one in self.api.get("/sessions", user=username, limit=1000):
             self.api.delete(f"/sessions/{one['id']}")
 
+    def has_user(self, username: str) -> bool:
+        try:
+            return bool(self.api.get(f"/users/{username}"))
+        except Refused as refused:
+            if refused.code != "USER_NOT_FOUND":
+                raise
+            return False
+
     def has_session(self, session_id: str) -> bool:
         try:
             return bool(self.api.session(session_id))
@@ -152,10 +159,6 @@ class World:
         """The plugin's only widget, menu item or settings page with these values."""
         (found,) = (one for one in self.api.get("/ui/extensions")[kind] if one["plugin"] == self.slug and fields.items() <= one.items())
         return {key: value for key, value in found.items() if key != "plugin"}
-
-    @cached_property
-    def admin(self) -> str:
-        return str(self.api.get("/auth/me")["username"])
 
     def clear(self) -> None:
         """Nothing is left of the examples."""

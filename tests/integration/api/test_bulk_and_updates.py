@@ -2,7 +2,8 @@
 
 import pytest
 
-from chalicelib import plugins
+from chalicelib import accounts, plugins
+from chalicelib.accounts import Caller
 from chalicelib.marketplace import repository as marketplace
 from tests.integration.jobs.conftest import package
 
@@ -103,3 +104,32 @@ def test_many_are_updated(three, call):
 )
 def test_bad_input_is_refused_by_field(platform, call, body):
     assert call("POST", "/admin/plugins/bulk", body).error["code"] == "VALIDATION_ERROR"
+
+
+def test_pins_core_plugins_and_unknown_ones_are_refused_by_themselves_and_the_others_are_done(three, call, repository):
+    repository.publish(package("heart", is_core=True))
+    assert three.install("heart").status == "succeeded"
+    assert call("PUT", "/admin/plugins/other/update-policy", {"pinned_version": "1.0.0"}).status == 200
+
+    updated = call("POST", "/admin/plugins/bulk", {"action": "update", "plugins": ["other", "base", "base"]}).body["data"]
+    gone = call("POST", "/admin/plugins/bulk", {"action": "delete", "plugins": ["heart", "other"]}).body["data"]
+
+    assert [(one["slug"], one.get("code")) for one in updated["results"]] == [("other", "PLUGIN_PINNED"), ("base", None)]
+    assert [(one["slug"], one.get("code")) for one in gone["results"]] == [("heart", "PLUGIN_IS_CORE"), ("other", None)]
+    assert plugins.find("heart").is_active
+
+
+@pytest.mark.parametrize(
+    ("action", "permission"),
+    [("activate", "plugins.activate"), ("deactivate", "plugins.activate"), ("update", "plugins.update"), ("delete", "plugins.uninstall")],
+)
+def test_each_action_needs_its_own_permission(platform, call, action, permission):
+    accounts.create_user(username="vera", full_name="Vera", email="v@example.com", role="user", by=None)
+    token = accounts.create_token(Caller("user", "vera", "Vera", "user", None), "t", None).text
+    accounts.create_user(username="max", full_name="Max", email="m@example.com", role="manager", by=None)
+    managers = Caller("user", "max", "Max", "manager", None)
+    managers_token = accounts.create_token(managers, "t", None).text
+
+    assert call("POST", "/admin/plugins/bulk", {"action": action, "plugins": ["x"]}, token=token).status == 403
+    answer = call("POST", "/admin/plugins/bulk", {"action": action, "plugins": ["x"]}, token=managers_token)
+    assert answer.status == (200 if managers.may(permission) else 403)

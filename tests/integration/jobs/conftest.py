@@ -20,10 +20,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib import jobs, plugins
 from chalicelib.accounts import Caller
 from chalicelib.events import Actor
-from chalicelib.marketplace import publication
+from chalicelib.marketplace import publication, publishers
+from chalicelib.marketplace import repository as marketplace
 from tests.integration.conftest import Functions
 
 ADMIN = Caller("user", "admin", "Administrator", "admin", None)
+
+
+# The faults that the test which runs has tried; at the end of a run there is a line about all of them (tests/conftest.py).
+tried: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _faults(request: pytest.FixtureRequest) -> Iterator[None]:
+    tried.clear()
+    yield
+    request.node.user_properties += [("fault", fault) for fault in tried]
 
 
 @dataclass
@@ -35,7 +47,8 @@ class Repository:
     plugins: dict[str, dict[str, Any]] = field(default_factory=dict)
     sequence: int = 0
 
-    def publish(self, archive: bytes) -> str:
+    def publish(self, archive: bytes, *, publisher: Ed25519PrivateKey | None = None, **release: Any) -> str:
+        """``release``: members that differ from the usual, such as ``released_at`` or ``is_security_update``."""
         manifest = json.loads(zipfile.ZipFile(io.BytesIO(archive)).read("manifest.json"))
         slug, version = manifest["name"], manifest["version"]
         (self.folder / "packages").mkdir(exist_ok=True)
@@ -70,10 +83,13 @@ class Repository:
                 "sha256": hashlib.sha256(archive).hexdigest(),
                 "size_bytes": len(archive),
                 "requirements": manifest.get("requirements", {}),
-                "dependencies": manifest.get("dependencies", []),
+                "dependencies": manifest["dependencies"] if isinstance(manifest.get("dependencies"), list) else [],
+                "libraries": list(manifest["dependencies"]) if isinstance(manifest.get("dependencies"), dict) else [],
                 "scopes": manifest.get("permissions", []),
                 "changelog": "",
                 "is_security_update": False,
+                **(_signed_by(publisher, slug, version, archive) if publisher else {}),
+                **release,
             },
         )
         self._sign()
@@ -87,6 +103,16 @@ class Repository:
             (self.folder / path).write_bytes(content)
         body = files["index.json"]
         (self.folder / "index.json.sig").write_bytes(base64.b64encode(self.key.sign(body)))
+        marketplace.forget()
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def _signed_by(key: Ed25519PrivateKey, slug: str, version: str, archive: bytes) -> dict[str, str]:
+    statement = publishers.statement(slug, version, hashlib.sha256(archive).hexdigest())
+    return {"publisher": public_key(key), "publisher_signature": base64.b64encode(key.sign(statement)).decode()}
 
 
 @pytest.fixture
@@ -187,6 +213,7 @@ class Platform:
             "installed": [one.slug for one in plugins.all_installed()],
             "rows": [f"{row['pk']['S']} {row['sk']['S']}" for row in self._rows("RuntimeTable")],
             "locks": [row["pk"]["S"] for row in self._rows("PluginsTable") if row["pk"]["S"].startswith("LOCK#")],
+            "seats": [row["sk"]["S"] for row in self._rows("LicensesTable") if row["pk"]["S"] == "RETURNS"],
             "tokens": [row["pk"]["S"] for row in self._rows("AccountsTable")],
         }
         return {kind: sorted(names) for kind, names in found.items() if names}

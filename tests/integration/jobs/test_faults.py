@@ -1,26 +1,16 @@
 """Each step of each job fails, or dies, at each point: the job ends as it says, and nothing is left over."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from chalicelib import jobs, plugins, runtime
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.uninstall import UNINSTALL
-from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package
+from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package, tried
 
 TOP = {"dependencies": [{"slug": "base", "version_constraint": "^1.0.0"}], "permissions": ["storage"]}
 TASKS = {"scheduled_tasks": [{"name": "tidy", "schedule": "rate(1 day)"}]}
 
 BEFORE, AFTER, KILLED = "fails before its effect", "fails after its effect", "is killed after its effect"
-_tried: list[str] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tell(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f" {len(_tried)} faults were tried")
 
 
 class Fault:
@@ -29,7 +19,7 @@ class Fault:
     def __init__(self, platform, functions, action, step, how, *, times=99):
         self.action, self.step, self.how, self.times = action, step, how, times
         self.struck = 0
-        _tried.append(f"{action} {step} {how}")
+        tried.append(f"{action} {step} {how}")
         functions.answer("test-job-step", self)
 
     def __call__(self, event):
@@ -103,7 +93,7 @@ def test_an_installation_that_is_killed_inside_a_dependency_leaves_nothing_of_it
         "registering": "TransactWriteItems",
         "activating": "CreateSchedule",
     }[part]
-    _tried.append(f"dependency {part}")
+    tried.append(f"dependency {part}")
     containing = {"PutObject": "base", "TransactWriteItems": "plugin.installed"}.get(operation, "")
     with refused(platform, operation, containing, after=part == "extracting"):
         job = platform.install("top")
@@ -137,7 +127,7 @@ def test_an_uninstallation_broken_at_any_step_goes_through_when_it_is_asked_for_
 def test_an_end_that_is_told_by_a_worker_that_dies_is_told_once(platform, functions, action, load):
     """Lambda says of a killed worker what Step Functions tries again; so the end comes twice."""
     platform.loads["base"] = load
-    _tried.append(f"{action} twice")
+    tried.append(f"{action} twice")
 
     def twice(event):
         jobs.run_step(event)
@@ -156,7 +146,7 @@ def test_an_end_that_is_told_by_a_worker_that_dies_is_told_once(platform, functi
 @pytest.mark.usefixtures("published")
 def test_a_worker_that_dies_between_the_record_and_the_news_of_the_end_tells_them_when_it_comes_again(platform, functions):
     """Else whoever follows the job would wait for ever."""
-    _tried.append("succeed, before the news")
+    tried.append("succeed, before the news")
     struck = []
 
     def killed_before_the_news(event):
@@ -187,7 +177,7 @@ def test_a_worker_that_dies_between_the_record_and_the_news_of_the_end_tells_the
 def test_a_failed_installation_switches_off_again_what_it_had_switched_on(platform, functions):
     platform.install("base", activate=False)
     platform.loads["top"] = {"ok": False, "error": {"message": "no"}}
-    _tried.append("activating, with a dependency that was off")
+    tried.append("activating, with a dependency that was off")
 
     job = platform.install("top")
 
@@ -234,7 +224,7 @@ def test_a_package_that_is_another_one_than_its_listing_says_is_refused_and_leav
     repository.publish(package("base"))
     repository.plugins["base"]["releases"][0]["version"] = "2.0.0"
     repository._sign()
-    _tried.append("another package")
+    tried.append("another package")
 
     job = platform.install("base")
 
@@ -250,7 +240,7 @@ class refused:
     def __init__(self, platform, operation, containing, *, after=False):
         from chalicelib.core.tables import connection
 
-        services = ("s3", "lambda", "scheduler", "dynamodb")
+        services = ("s3", "lambda", "scheduler", "dynamodb", "stepfunctions")
         self._clients = [*map(platform.aws.client, services), connection().client]
         self._operation, self._containing, self._spare = operation, containing, int(after)
 

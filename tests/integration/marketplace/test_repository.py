@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import marketplace
 from chalicelib.core import config
-from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable, SignatureInvalid, publication
+from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable, SignatureInvalid, publication, publishers
 from chalicelib.marketplace import repository as client
 from chalicelib.marketplace.listings import shard_of
 
@@ -322,3 +322,48 @@ def test_a_package_that_is_away_is_the_marketplaces_fault(shop):
 
     with pytest.raises(MarketplaceUnavailable):
         marketplace.download(release)
+
+
+# ── Publishers ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def author():
+    return Ed25519PrivateKey.generate()
+
+
+def named(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def signed(author: Ed25519PrivateKey, slug: str = "mailer", version: str = "1.0.0") -> dict[str, str]:
+    statement = publishers.statement(slug, version, hashlib.sha256(b"package").hexdigest())
+    return {"publisher": named(author), "publisher_signature": base64.b64encode(author.sign(statement)).decode()}
+
+
+def test_a_package_that_its_publisher_signed_is_handed_out_with_their_key(shop, author):
+    shop.publish(shop.plugin("mailer", "1.0.0", release=signed(author)))
+
+    _, release = client.find_release("mailer")
+
+    assert client.download(release) == b"package"
+    assert release.publisher == named(author)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda author: {"publisher": named(author)},
+        lambda author: {**signed(author), "publisher": named(Ed25519PrivateKey.generate())},
+        lambda author: signed(author, version="0.9.0"),
+        lambda author: signed(author, slug="another"),
+        lambda author: {**signed(author), "publisher_signature": "no base64"},
+        lambda author: {**signed(author), "publisher": "no key"},
+    ],
+    ids=["no signature", "another's key", "of another version", "of another plugin", "no base64", "no key"],
+)
+def test_who_runs_the_marketplace_cannot_put_a_release_under_a_publishers_name(shop, author, change):
+    shop.publish(shop.plugin("mailer", "1.0.0", release=change(author)))
+
+    with pytest.raises(SignatureInvalid):
+        client.download(client.find_release("mailer")[1])

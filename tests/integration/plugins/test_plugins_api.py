@@ -1,5 +1,7 @@
 """The routes answer as the REST document shows them, to those who may ask, within their budget of AWS calls."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from chalicelib.api import plugins as plugin_routes
@@ -281,7 +283,7 @@ def test_the_log_is_the_documents(api, invoices):
     changed, activated, _installed = answer.data
     assert_shape(changed, {"id": NUMBER, "event": TEXT, "version": TEXT, "user": OBJECT, "payload": OBJECT, "created_at": TEXT})
     assert (changed["event"], changed["version"]) == ("settings_changed", "2.1.0")
-    assert changed["user"] == {"id": "the-admin", "name": "Admin"}
+    assert (changed["user"]["username"], changed["user"]["name"]) == ("the-admin", "Admin")
     assert changed["payload"] == {"changed_keys": ["invoice_prefix", "default_currency"]}
     assert activated["event"] == "activated"
     assert "payload" not in activated
@@ -339,3 +341,103 @@ def test_each_reading_keeps_its_budget_of_aws_calls(api, invoices, aws_calls):
             assert api("GET", route.pattern.removeprefix("/api/v1").replace("{slug}", "invoice-manager")).status == 200
 
             assert len(aws_calls) <= route.aws_calls, (route.pattern, aws_calls)
+
+
+def test_links_keep_what_was_asked_for_and_lead_to_every_page_once(api, install):
+    for number in range(7):
+        install(f"shop-{number}", category="shops")
+    install("other")
+    answer = api("GET", "/admin/plugins", query={"category": "shops", "per_page": 3, "sort": "name", "order": "desc"})
+    assert answer.body["links"]["prev"] is None
+    seen = [one["slug"] for one in answer.data]
+
+    while answer.body["links"]["next"]:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(answer.body["links"]["next"]).query).items()}
+        assert {**query, "page": ""} == {"category": "shops", "per_page": "3", "sort": "name", "order": "desc", "page": ""}
+        answer = api("GET", "/admin/plugins", query=query)
+        seen += [one["slug"] for one in answer.data]
+
+    assert seen == [f"shop-{number}" for number in reversed(range(7))]
+    assert (answer.body["meta"]["from"], answer.body["meta"]["to"], answer.body["meta"]["total"]) == (7, 7, 7)
+
+
+def test_all_filters_hold_together(api, install):
+    install("right", displayName="Right one", category="shops", status="inactive")
+    install("active", displayName="Right one", category="shops")
+    install("elsewhere", displayName="Right one", category="crm", status="inactive")
+    install("wrong", displayName="Wrong", category="shops", status="inactive")
+    for slug in ("right", "active", "elsewhere", "wrong"):
+        registry.note_latest_version(slug, "2.0.0")
+    install("current", displayName="Right one", category="shops", status="inactive")
+    query = {"status": "inactive", "category": "Shops", "search": "right ONE", "with_update": "true", "sort": "status"}
+
+    assert [one["slug"] for one in api("GET", "/admin/plugins", query=query).data] == ["right"]
+
+
+def test_a_page_costs_the_same_however_many_plugins_there_are(api, install, aws_calls):
+    costs = []
+    for number in range(12):
+        install(f"plugin-{number}")
+        if number in (0, 11):
+            aws_calls.clear()
+            api("GET", "/admin/plugins", query={"per_page": 100})
+            costs.append(list(aws_calls))
+
+    assert costs[0] == costs[1]
+
+
+def test_a_circle_of_dependencies_ends_where_it_closes(api, install):
+    for slug, needs in (("a", "b"), ("b", "c"), ("c", "a")):
+        install(slug, dependencies=[{"slug": needs, "version_constraint": "*"}])
+
+    tree = api("GET", "/admin/plugins/a/dependencies").data
+
+    path, level = [], tree["dependencies"]
+    while level:
+        path.append((level[0]["slug"], level[0]["is_direct"]))
+        level = level[0].get("dependencies")
+    assert path == [("b", True), ("c", False), ("a", False)]
+    assert [one["slug"] for one in tree["dependents"]] == ["c"]
+
+
+def test_a_config_schema_has_the_same_form_the_same_messages_and_the_same_endpoint(api, install):
+    schema = {
+        "type": "object",
+        "properties": {
+            "prefix": {"type": "string", "title": "Invoice Prefix", "maxLength": 10, "default": "INV-"},
+            "days": {"type": "integer", "title": "Due Days", "minimum": 1, "maximum": 365, "default": 30},
+            "key": {"type": "string", "title": "Key", "format": "password"},
+        },
+        "required": ["prefix"],
+    }
+    install("schemed", configSchema=schema)
+
+    shown = api("GET", "/admin/plugins/schemed/settings").data
+    wrong = api("PUT", "/admin/plugins/schemed/settings", {"settings": {"prefix": "INVOICE-2024", "days": 0, "other": 1}})
+    right = api("PUT", "/admin/plugins/schemed/settings", {"settings": {"days": 14, "key": "s3cret"}})
+
+    assert [(field["key"], field["type"], field["label"]) for field in shown["schema"]["fields"]] == [
+        ("prefix", "text", "Invoice Prefix"),
+        ("days", "integer", "Due Days"),
+        ("key", "password", "Key"),
+    ]
+    assert shown["values"] == {"prefix": "INV-", "days": 30, "key": None}
+    assert wrong.error["details"] == {
+        "prefix": ["The invoice prefix must not exceed 10 characters"],
+        "days": ["The due days must be between 1 and 365"],
+        "other": ["Unknown setting; known are: days, key, prefix"],
+    }
+    assert right.data == {"days": 14, "key": None}
+    after = api("GET", "/admin/plugins/schemed/settings").data
+    assert (after["values"]["days"], after["schema"]["fields"][2]["is_set"]) == (14, True)
+    assert "s3cret" not in str(after)
+
+
+def test_a_value_that_a_pattern_takes_for_ever_to_check_is_refused_in_time(api, install):
+    field = {"key": "code", "type": "text", "label": "Code", "tab": "t", "rules": "regex:/^(a+)+$/"}
+    install("evil", settings={"tabs": [{"key": "t", "label": "T"}], "fields": [field]})
+
+    answer = api("PUT", "/admin/plugins/evil/settings", {"settings": {"code": "a" * 60 + "!"}})
+
+    assert (answer.status, answer.error["details"]) == (422, {"code": ["The code could not be checked: its pattern takes too long"]})
+    assert api("PUT", "/admin/plugins/evil/settings", {"settings": {"code": "aaa"}}).status == 200

@@ -120,13 +120,15 @@ def _dies(event):
 
 @pytest.mark.parametrize("answer", [_dies, lambda event: None, lambda event: {"result": 1}, lambda event: {"ok": "yes"}, lambda event: []])
 def test_a_function_that_dies_or_breaks_the_protocol_is_a_crashed_plugin(plugin_queue, functions, answer):
-    plugin_queue("deployer", commands=[command("deploy")])
+    plugin_queue("deployer", commands=[command("deploy")], places={"command deploy": "lib/deploy.js:7"})
     functions.answer("test-plugin-deployer", answer)
 
     with pytest.raises(PluginCrashed) as crashed:
         commands.execute("deploy", {}, by=USER)
 
-    assert crashed.value.details == {"slug": "deployer", "call": "command", "hook": "command deploy"}
+    known = {"slug": "deployer", "call": "command", "hook": "command deploy"}
+    assert crashed.value.details == {**known, "location": "lib/deploy.js:7"}
+    assert "'deployer' crashed in command deploy (begins at lib/deploy.js:7): " in crashed.value.message
 
 
 @pytest.mark.usefixtures("deployer")

@@ -62,14 +62,15 @@ def test_attempts_are_counted_for_each_plugin(happened, plugin_queue):
 
 
 def test_an_event_whose_attempts_are_begun_and_never_reported_is_set_aside_as_crashed(happened, plugin_queue):
-    plugin_queue("watcher")
+    plugin_queue("watcher", places={"session.created": "index.js:3"})
     (event,) = happened("a")
 
     # The first delivery is not announced: these are the second, the third, and the one that comes too late.
     assert [begin(event) for _ in range(3)] == [RUN, RUN, DEAD_LETTER]
 
     (letter,) = dead_letters.of("watcher")[0]
-    assert letter.error["name"] == "PluginCrashed"
+    assert (letter.error["name"], letter.error["hook"], letter.error["location"]) == ("PluginCrashed", "onSessionCreated", "index.js:3")
+    assert "in onSessionCreated (begins at index.js:3), in each of 3 attempts" in letter.error["message"]
     assert letter.attempts == 3
 
 

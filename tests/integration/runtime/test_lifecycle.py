@@ -73,13 +73,17 @@ def dies(event):
 
 def test_an_activated_plugin_is_listed_with_what_it_registered_and_its_token_lives(platform, installed):
     installed("base", permissions=["storage"], contributes={"scheduled_tasks": [{"name": "tidy", "schedule": "0 2 * * *"}]})
-    platform.loads["base"] = {"ok": True, "registered": {"hooks": ["session.created"], "commands": [{"name": "deploy"}]}}
+    platform.loads["base"] = {
+        "ok": True,
+        "registered": {"hooks": ["session.created"], "commands": [{"name": "deploy"}], "places": {"command deploy": "a.js:3"}},
+    }
 
     plugin = plugins.activate("base", by=ADMIN)
 
     assert plugins.get("base").status == plugin.status == "active"
     (one,) = runtime.active.everyone()
     assert [command["name"] for command in one.commands] == ["deploy"]
+    assert one.place_of("command deploy") == "a.js:3"
     assert accounts.caller_of(token_of(platform, "base")).scopes == {"storage"}
     assert mapping_state(platform) == "Enabled"
     (schedule,) = platform.aws.client("scheduler").list_schedules()["Schedules"]

@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from chalicelib import accounts, sessions
+from chalicelib import accounts, runtime, sessions
 from chalicelib.accounts import Caller
 from chalicelib.api.application import Application
 from chalicelib.core import config
+from chalicelib.runtime.table_keys import Shape
 from tests.sdk.semantics import ALL_SCOPES, CASES, TABLE, run
 
 BUCKET = "packages"
@@ -62,6 +63,8 @@ def platform(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...
             accounts.create_user(username=user["username"], full_name=user["fullName"], email=user["email"], tier=user["tier"], by=None)
         for template in TABLE["given"]["templates"]:
             sessions.create_template(template, by=ADMIN)
+        for operation in TABLE["migration"]["up"]:
+            runtime.tables.define("table", Shape.from_json({**operation, "name": operation["table"]}))
 
     client.carry = carry
     try:

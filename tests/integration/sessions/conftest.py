@@ -58,6 +58,8 @@ class SessionPlatform:
     checks: Queue
     worker: Worker
     comparison: Comparison
+    place: Place
+    waiting: Waiting
     app: Api
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -136,7 +138,7 @@ def platform(aws: Any) -> Iterator[SessionPlatform]:
     app.include(session_routes.routes)
     app.include(template_routes.routes)
     with config.overridden(SESSION_CHECKS_QUEUE_URL=checks.url):
-        yield SessionPlatform(cluster, checks, worker, Comparison(lambda: cluster, lambda: place), app)
+        yield SessionPlatform(cluster, checks, worker, Comparison(lambda: cluster, lambda: place), place, waiting, app)
 
 
 @pytest.fixture

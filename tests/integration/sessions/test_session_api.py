@@ -196,11 +196,11 @@ def test_a_yaml_document_is_a_template_too(platform, token):
     ("before", "after", "field"),
     [
         ("memory: 2Gi", "memory: lots", "spec.defaultResources.memory"),
-        ("category: Web Browsers", "colour: red", "spec.category"),
+        ("displayName: LibreWolf", "colour: red", "spec.displayName"),
         ("containerPort: 3000", "containerPort: 70000", "spec.ports.0.containerPort"),
         ("name: librewolf", "name: Libre Wolf", "metadata.name"),
         ("kind: Template", "kind: Pod", "kind"),
-        ('value: "1000"', "value: 1000", "spec.env.0.value"),
+        ('value: "1000"', "value: [1000]", "spec.env.0.value"),
         ("mountPath: /config", "mountPath: ../etc", "spec.volumeMounts.0.mountPath"),
     ],
 )

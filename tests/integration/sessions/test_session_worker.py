@@ -99,6 +99,23 @@ def test_re_checks_go_on_with_growing_delays_until_the_pod_is_ready(platform, jo
     assert events_of(session.id) == ["session.created", "session.started"]
 
 
+def test_a_re_check_costs_one_look_at_the_pod_while_that_is_what_was_asked_for(platform, john, event_of):
+    platform.cluster.set_pods(PENDING)
+    session = platform.session()
+    platform.worker.handle_events(event_of(f"session#{session.id}"))
+    (check,) = platform.checks.taken()
+    platform.cluster.calls.clear()
+
+    platform.worker.handle_checks({"Records": [{"messageId": "m", "body": json.dumps(check)}]})
+    looked = list(platform.cluster.calls)
+    (next_check,) = platform.checks.taken()
+    del platform.cluster.objects["Pod", platform.cluster.only("Pod")["metadata"]["name"]]
+    platform.worker.handle_checks({"Records": [{"messageId": "m", "body": json.dumps(next_check)}]})
+
+    assert looked == [("get", "Pod", "ss-john-firefox")]
+    assert platform.cluster.kinds() == ALL, "and a pod that is gone meanwhile is made again, with all that belongs to it"
+
+
 def test_a_re_check_ends_when_a_newer_event_has_its_own(platform, john, event_of):
     platform.cluster.set_pods(PENDING)
     session = platform.session()
@@ -399,19 +416,6 @@ def test_a_wish_that_comes_late_does_not_touch_the_home_of_a_namesake(platform, 
     assert claim["metadata"]["annotations"][HOME_OF] > "2020"
     assert platform.cluster.only("PersistentVolumeClaim") == claim
     assert models.unwanted_home_of("john") is None
-
-
-def test_a_removal_that_is_given_up_keeps_the_home(platform, john, aws):
-    from chalicelib.core.errors import ConcurrentChange
-
-    platform.ready_session()
-    models.usage_row("john").update([models.UsageRow.sessions.add(1)])  # a session that no list shows yet
-
-    with pytest.raises(ConcurrentChange):
-        sessions.remove_user("john", delete_storage=True, by=platform.admin)
-
-    assert models.unwanted_home_of("john") is None
-    assert models.usage_of("john").closed_for is None
 
 
 def test_a_deleted_session_is_not_found_while_its_objects_linger(platform, john):

@@ -121,6 +121,39 @@ def test_every_fault_of_a_manifest_is_told_at_its_line(plugin: Any) -> None:
     assert answer.output.endswith("2 faults\n") or answer.output.endswith("3 faults\n"), answer.output
 
 
+def test_a_note_and_a_fault_stand_at_the_line_of_what_they_are_about(plugin: Any) -> None:
+    """Also where a key has dots, and where a list has several on lines of their own."""
+    schema = {"type": "object", "properties": {"plain": {"type": "string"}, "clientSecret": {"type": "string"}}}
+    events = {"session.created": "Created", "session.terminated": "Ended", "session.heartbeat": "Beat"}
+    widgets = [{"id": "a", "title": "A", "component": "./A.jsx"}, {"id": "b", "title": "B", "component": "./B.jsx", "position": "attic"}]
+    wanted = {"permissions": ["ui", "database"], "configSchema": schema, "events": events, "ui": {"widgets": widgets}, "odd": 1}
+    folder = plugin({"index.js": "module.exports = {};", "A.jsx": "", "B.jsx": ""}, **wanted)
+    text = (folder / "manifest.json").read_text()
+    line = {
+        word: text[: text.index(f'"{word}"')].count("\n") + 1
+        for word in ("database", "clientSecret", "session.terminated", "session.heartbeat", "odd")
+    }
+    line["attic"] = text[: text.index('"id": "b"')].count("\n")
+
+    output = run("validate", folder).output
+    told = {
+        f"manifest.json:{at}: warning: {beginning}"
+        for at, beginning in (
+            (line["database"], "The permission 'database'"),
+            (line["clientSecret"], "The setting 'clientSecret'"),
+            (line["session.terminated"], "The event 'session.terminated'"),
+            (line["session.heartbeat"], "There is no event 'session.heartbeat'"),
+            (line["attic"], "The position 'attic'"),
+            (line["odd"], "'odd' is not a field"),
+        )
+    }
+    assert [one for one in told if one not in output] == [], output
+
+    slip = plugin({"index.js": "module.exports = {};"}, events={"session.created": "Created", "session.stoped": "Stopped"})
+    at = next(number for number, line in enumerate((slip / "manifest.json").read_text().splitlines(), 1) if "stoped" in line)
+    assert f"manifest.json:{at}: events.session.stoped: There is no event 'session.stoped'" in run("validate", slip).output
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -580,6 +580,17 @@ def test_a_session_is_created_for_oneself_or_for_somebody(streamspace, platform)
     }  # fmt: skip
 
 
+def test_a_sessions_address_is_printed_or_opened_and_works_once(streamspace, platform, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr("click.launch", lambda url: opened.append(url) or 0)
+    platform.answers("POST /sessions/john-vscode/tickets", {"url": "https://john-vscode.x/?t=1", "expiresAt": "2026-01-01T00:00:00Z"})
+
+    assert streamspace("sessions", "open", "john-vscode", "--print").stdout == "https://john-vscode.x/?t=1\n"
+    assert opened == []
+    assert streamspace("sessions", "open", "john-vscode").stdout == "Opened john-vscode\n"
+    assert opened == ["https://john-vscode.x/?t=1"]
+
+
 def test_sessions_hibernate_wake_and_go(streamspace, platform):
     platform.answers("PATCH /sessions/john-vscode", SESSION)
     platform.answers("DELETE /sessions/john-vscode")

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.marketplace import publishers
 from chalicelib.marketplace.listings import shard_of
 from chalicelib.marketplace.search_index import SearchIndex
 from cli.errors import FiguresInvalid, PackageInvalid, RepositoryInvalid, VersionExists
 from cli.publishing import generate_key, publish, set_figures
-from cli.signing import sign
+from cli.signing import kept_key, sign
 from cli.versions import is_version, precedence
 
 MANIFEST = {
@@ -111,6 +112,7 @@ def test_a_release_is_in_the_signed_index_with_its_checksum(repository, key):
                 "size_bytes": len(package()),
                 "requirements": {"system_version": ">=1.0.0"},
                 "dependencies": [{"slug": "audit-trail", "version_constraint": "^1.0.0", "is_optional": False}],
+                "libraries": [],
                 "scopes": ["email", "read:users"],
                 "changelog": "First release.",
                 "is_security_update": False,
@@ -446,3 +448,35 @@ def test_what_semver_does_not_allow_is_no_version(text):
 @pytest.mark.parametrize("text", ["0.0.0", "1.0.0-0", "1.0.0--", "1.0.0-a.b+001", "1.0.0+build.7"])
 def test_what_semver_allows_is_a_version(text):
     assert is_version(text)
+
+
+def test_a_release_carries_its_publishers_signature_which_the_platform_accepts(repository, key):
+    author = generate_key()
+
+    release = publish(package(), repository, key.private, publisher_key=author.private)
+
+    (listed,) = verified_index(repository, key.public)["plugins"][0]["releases"]
+    assert listed["publisher"] == author.public
+    statement = publishers.statement(release.slug, release.version, release.sha256)
+    assert publishers.is_signed(statement, listed["publisher_signature"], author.public)
+    assert not publishers.is_signed(
+        publishers.statement("another", release.version, release.sha256), listed["publisher_signature"], author.public
+    )
+
+
+def test_a_release_without_a_publishers_key_names_nobody(repository, key):
+    publish(package(), repository, key.private)
+
+    (listed,) = verified_index(repository, key.public)["plugins"][0]["releases"]
+    assert "publisher" not in listed
+
+
+def test_a_publishers_key_is_made_once_for_its_owner_only(tmp_path):
+    path = tmp_path / "streamspace" / "publisher.key"
+
+    first, again = kept_key(path), kept_key(path)
+
+    assert first == again
+    assert len(first) == 32
+    assert path.stat().st_mode & 0o077 == 0
+    assert [file.name for file in path.parent.iterdir()] == ["publisher.key"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.sdk_contract import error_classes
+from chalicelib.api.description import error_classes
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -114,6 +114,35 @@ test('{name}', async () => {{
   platform.close();
 }});
 """
+
+
+_JAVASCRIPT_MIGRATION = """
+test('migrations', async () => {{
+  const platform = createPlatform({{ scopes: ['storage'] }});
+  const visit = {{ user: 'jane', at: 1800000000000, site: 'home' }};
+{body}
+  assert.deepEqual(items.map(({{ user }}) => user).sort(), ['jane', 'john']);
+  assert.equal(cursor, null);
+  assert.equal(platform.tables.visits.length, 2);
+  platform.close();
+}});
+"""
+
+
+def test_the_example_of_migrations_makes_its_table_and_uses_it(tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    page = DOCS / "migrations.md"
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations/0001_visits.json").write_text(one(page, "json"))
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+    test = tmp_path / "page.test.js"
+    test.write_text(_JAVASCRIPT_IMPORTS + _JAVASCRIPT_MIGRATION.format(body=one(page, "javascript")))
+
+    environment = {**os.environ, "NODE_PATH": str(ROOT / "plugin_layers/nodejs/node_modules")}
+    ran = subprocess.run(["node", "--test", test], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 0, ran.stdout[-3000:]
 
 
 @pytest.mark.parametrize("page", [*GUIDES, *(page for page in ERRORS if "javascript" in blocks(page))], ids=lambda page: page.stem)

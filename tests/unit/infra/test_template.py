@@ -19,29 +19,34 @@ ANYTHING = {
         "JobStepRole",
         "lambda:CreateEventSourceMapping lambda:DeleteEventSourceMapping lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping",
     ): "ids that nobody knows beforehand; held by a condition",
+    ("LicenseCheckRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "as with the API's",
     ("SweeperRole", "lambda:UpdateEventSourceMapping lambda:GetEventSourceMapping"): "as with the API's",
     ("JobStepRole", "lambda:ListEventSourceMappings"): "AWS holds lists to no resource",
 }
 
 # What each function's code asks of its environment. A setting that is not needed is a door that need not be there.
 TABLES = {
-    "APIHandler": {"ACCOUNTS", "SESSIONS", "MESSAGING", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS", "WEBHOOKS"},
+    "APIHandler": {"ACCOUNTS", "SESSIONS", "MESSAGING", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS", "WEBHOOKS", "LICENSES"},
     "Dispatcher": {"EVENTS", "RUNTIME", "WEBHOOKS"},
     "SessionWorker": {"SESSIONS", "EVENTS"},
     "SessionSweeper": {"ACCOUNTS", "MESSAGING", "SESSIONS", "EVENTS"},
-    "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS"},
+    "JobStep": {"ACCOUNTS", "PLUGINS", "MARKETPLACE", "RUNTIME", "JOBS", "EVENTS", "LICENSES"},
     "DeadLetters": {"EVENTS", "RUNTIME"},
     "EmailFeedback": {"MESSAGING"},
     "Sweeper": {"ACCOUNTS", "MESSAGING", "PLUGINS", "RUNTIME", "EVENTS", "JOBS", "WEBHOOKS"},
     "WebhookFanout": {"WEBHOOKS"},
+    "LicenseCheck": {"ACCOUNTS", "PLUGINS", "MESSAGING", "RUNTIME", "EVENTS", "LICENSES"},
     "UpdateCheck": {"PLUGINS", "MESSAGING", "MARKETPLACE"},
     "WebhookSender": {"MESSAGING", "WEBHOOKS"},
 }
+_LICENSES = {"LICENSE_SERVICE_URL", "LICENSE_PUBLIC_KEY", "LICENSE_GRACE_DAYS"}
 _WEBHOOK_QUEUES = {"WEBHOOK_DELIVERIES_QUEUE_URL", "WEBHOOK_SLOW_QUEUE_URL"}
 SETTINGS = {
     "APIHandler": {"STATE_MACHINES", "PACKAGES_BUCKET", "SECRETS_KEY_ID", "SCHEDULER_ROLE_ARN", "MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY"}
     | {
         "RATE_LIMITS",
+        "PUBLIC_API_URL",
+        "IMAGE_REGISTRIES",
         "EMAIL_SENDER",
         "EMAIL_DOMAIN",
         "EMAIL_CONFIGURATION_SET",
@@ -49,11 +54,12 @@ SETTINGS = {
         "NAMESPACE",
         "INGRESS_DOMAIN",
         "ENVIRONMENT",
+        *_LICENSES,
         *_WEBHOOK_QUEUES,
     },
     "Dispatcher": {"HOP_LIMIT", "SESSIONS_QUEUE_URL", "WEBHOOK_EVENTS_QUEUE_URL"},
     "SessionWorker": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
-    | {"INGRESS_CLASS", "STORAGE_CLASS", "INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT"},
+    | {"INGRESS_CLASS", "STORAGE_CLASS", "INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT", "API_URL"},
     "SessionSweeper": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
     | {"INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT"},
     "JobStep": {
@@ -63,12 +69,14 @@ SETTINGS = {
         "MARKETPLACE_URL",
         "MARKETPLACE_PUBLIC_KEY",
         "PLUGIN_BOUNDARY_ARN",
+        *_LICENSES,
     }
     | {"PLUGIN_DEAD_LETTER_QUEUE_ARN", "PYTHON_SDK_LAYER", "NODEJS_SDK_LAYER", "API_URL", "NAMESPACE", "INGRESS_DOMAIN", "ENVIRONMENT"},
     "DeadLetters": set(),
     "EmailFeedback": set(),
     "Sweeper": {"STATE_MACHINES", "PACKAGES_BUCKET", *_WEBHOOK_QUEUES},
     "WebhookFanout": _WEBHOOK_QUEUES,
+    "LicenseCheck": {"SECRETS_KEY_ID", "ENVIRONMENT", *_LICENSES},
     "UpdateCheck": {"MARKETPLACE_URL", "MARKETPLACE_PUBLIC_KEY", "ENVIRONMENT"},
     "WebhookSender": {"SECRETS_KEY_ID", "ENVIRONMENT", *_WEBHOOK_QUEUES},
 }

@@ -23,7 +23,13 @@ def through(tmp_path: Path) -> Callable[..., Any]:
             app = web.Application(client_max_size=64 * 1024 * 1024)
             app.router.add_route("*", "/{path:.*}", answer or _echo)
             async with TestServer(app) as emulator:
-                places = Places(str(emulator.make_url("")).rstrip("/"), tmp_path / "routes.json", tmp_path / "market")
+                places = Places(
+                    str(emulator.make_url("")).rstrip("/"),
+                    tmp_path / "routes.json",
+                    tmp_path / "market",
+                    tmp_path / "book",
+                    tmp_path / "key",
+                )
                 places.marketplace.mkdir()
                 if deployed:
                     places.routes.write_text('{"rest_api_id": "abc", "stage": "v"}')
@@ -135,7 +141,7 @@ def test_before_the_deployment_and_without_the_emulator_it_answers_503_in_the_en
 
 def test_an_emulator_that_is_away_is_503(tmp_path):
     async def session():
-        places = Places("http://127.0.0.1:1", tmp_path / "routes.json", tmp_path)
+        places = Places("http://127.0.0.1:1", tmp_path / "routes.json", tmp_path, tmp_path / "book", tmp_path / "key")
         places.routes.write_text('{"rest_api_id": "abc", "stage": "v"}')
         async with TestClient(TestServer(application(places))) as client:
             answer = await client.get("/api/v1/health")
@@ -253,3 +259,20 @@ def test_the_apis_cookies_are_not_kept_for_the_next_caller(through):
             return await (await other.get(client.make_url("/api/v1/x"))).json()
 
     assert through(conversation, answer) == {"cookie": None}
+
+
+def test_the_licence_service_answers_on_the_same_port_from_a_book_that_may_change(through, tmp_path):
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from cli.license_book import LicenseBook
+
+    async def conversation(client, places):
+        places.license_key.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
+        before = await client.post("/licenses/v1/activations", data=b"no json")
+        asked = {"license_key": LicenseBook(places.licenses).issue("paid"), "plugin": "paid", "installation_id": "ins_1", "nonce": "n"}
+        after = await client.post("/licenses/v1/activations", json=asked)
+        return before.status, after.status, await after.json()
+
+    refused, status, document = through(conversation)
+
+    assert (refused, status, list(document)) == (400, 200, ["license"])

@@ -278,7 +278,9 @@ def test_its_migrations_are_read_with_it_and_refused_with_it():
     assert list(refused(zipped({**RIGHT, "migrations/0001_tables.json": b"{}"}))) == ["migrations/0001_tables.json: up"]
 
 
-def test_what_the_platform_cannot_do_for_a_package_is_said_and_not_passed_over():
+def test_what_needs_a_licence_is_premium_whether_it_says_so_or_not():
     paid = json.dumps({"name": "invoice-manager", "version": "1.0.0", "requires_license": True}).encode()
 
-    assert "manifest.requires_license" in refused(zipped({**RIGHT, "manifest.json": paid}))
+    manifest = package.read(zipped({**RIGHT, "manifest.json": paid})).manifest
+
+    assert (manifest.requires_license, manifest.is_premium) == (True, True)

@@ -1,6 +1,8 @@
 """The rules of settings mean what they mean in Laravel, and say so in the words of the REST document."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -63,6 +65,19 @@ def test_the_documents_two_sentences():
         ("gt:5|numeric", ["6"], ["5", "4"]),
         ("lte:5|numeric", ["5"], ["6"]),
         ("multiple_of:5|numeric", ["10"], ["11"]),
+        ("min_digits:2", ["12", "123"], ["1", "a1"]),
+        ("max_digits:2", ["12"], ["123", "-1"]),
+        ("ulid", ["01ARZ3NDEKTSV4RRFFQ69G5FAV"], ["81ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3"]),
+        ("timezone", ["Europe/Berlin", "UTC"], ["Berlin", "europe/berlin"]),
+        ("date_format:Y-m-d", ["2026-01-31"], ["2026-02-30", "31.01.2026"]),
+        ("date_format:d.m.Y,H:i", ["31.01.2026", "23:59"], ["24:00"]),
+        ("after:2026-01-01", ["2026-01-02", "2026-01-01T00:00:01Z"], ["2026-01-01", "2025-12-31", "x"]),
+        ("after_or_equal:2026-01-01", ["2026-01-01"], ["2025-12-31"]),
+        ("before:2026-01-01", ["2025-12-31"], ["2026-01-01"]),
+        ("before_or_equal:2026-01-01", ["2026-01-01"], ["2026-01-02"]),
+        ("date_equals:2026-01-01", ["2026-01-01", "2026-01-01T00:00:00Z"], ["2026-01-02"]),
+        ("prohibited", ["", None], ["x"]),
+        ("regex:/^(?=.*[0-9])(?=.*[a-z]).{3,}$/", ["a1b"], ["abc", "12"]),
     ],
 )
 def test_a_rule_takes_the_good_and_tells_of_the_bad(rule, good, bad):
@@ -117,6 +132,12 @@ def test_what_is_empty_is_only_wrong_where_it_is_required():
     [
         ("required_if:mode,smtp,ses", {"mode": "smtp"}, "The invoice prefix is required when the mode is smtp"),
         ("required_if:mode,smtp", {"mode": "none"}, None),
+        ("required_with_all:a,b", {"a": 1, "b": 2}, "The invoice prefix is required when the a and the b are given"),
+        ("required_with_all:a,b", {"a": 1}, None),
+        ("required_without_all:a,b", {}, "The invoice prefix is required when none of the a, the b is given"),
+        ("required_without_all:a,b", {"b": 1}, None),
+        ("accepted_if:mode,public", {"mode": "public"}, "The invoice prefix must be accepted when the mode is public"),
+        ("accepted_if:mode,public", {"mode": "private"}, None),
         ("required_if:mode,true", {"mode": True}, "The invoice prefix is required when the mode is true"),
         ("required_unless:mode,none", {"mode": "smtp"}, "The invoice prefix is required unless the mode is none"),
         ("required_with:other", {"other": "x"}, "The invoice prefix is required when the other field is given"),
@@ -189,3 +210,60 @@ def test_between_is_min_and_max_together(least, most, value):
     both = bool(told(value, f"min:{least}|max:{most}"))
 
     assert bool(told(value, f"between:{least},{most}")) == both
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "values", "sentence"),
+    [
+        ("prohibited_if:mode,none", "x", {"mode": "none"}, "The invoice prefix must be empty when the mode is none"),
+        ("prohibited_if:mode,none", "x", {"mode": "smtp"}, None),
+        ("prohibited_unless:mode,smtp", "x", {"mode": "none"}, "The invoice prefix must be empty unless the mode is smtp"),
+        ("prohibited_unless:mode,smtp", "x", {"mode": "smtp"}, None),
+        ("prohibits:other", "x", {"other": "y"}, "The invoice prefix cannot be given together with the other field"),
+        ("prohibits:other", "x", {"other": ""}, None),
+        ("after:other", "2026-01-01", {"other": "2026-01-02"}, "The invoice prefix must be a date after the other field"),
+        ("before:other", "2026-01-01", {"other": "2026-01-02"}, None),
+        ("before:other", "2026-01-01", {}, None),
+        ("declined_if:mode,public", "yes", {"mode": "public"}, "The invoice prefix must be declined when the mode is public"),
+        ("declined_if:mode,public", "no", {"mode": "public"}, None),
+    ],
+)
+def test_a_rule_that_looks_at_another_setting_says_which(rule, value, values, sentence):
+    assert told(value, rule, values=values) == ([sentence] if sentence else [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "sentence"),
+    [
+        ("list", {"a": 1}, "The invoice prefix must be a list"),
+        ("array", {"a": 1}, None),
+        ("contains:admin,root", ["admin"], "The invoice prefix must contain: root"),
+        ("contains:1", [1, 2], None),
+        ("required_array_keys:host,port", {"host": 1}, "The invoice prefix must have entries for: port"),
+        ("required_array_keys:host", {"host": None}, None),
+    ],
+)
+def test_a_rule_for_lists_and_objects_says_what_is_missing(rule, value, sentence):
+    assert told(value, rule, field_type="json") == ([sentence] if sentence else [])
+
+
+@pytest.mark.parametrize("rule", ["date_format:Q", "after", "after:a,b", "prohibited_if:mode", "min_digits:x", "prohibits", "unique:users"])
+def test_a_rule_that_cannot_be_meant_is_refused_when_the_package_is_read(rule):
+    with pytest.raises(ValueError, match=r"rule|letter"):
+        rules.parse(rule)
+
+
+def test_a_pattern_that_never_comes_to_an_end_is_stopped_and_blamed():
+    field = {"key": "code", "type": "text", "label": "Code", "tab": "t", "rules": "regex:/^(a+)+$/", "default": "a" * 60 + "!"}
+    began = time.monotonic()
+
+    faults = fields.faults_of({"settings": {"tabs": [{"key": "t", "label": "T"}], "fields": [field]}})
+
+    assert faults == {"settings.fields.0": ["The code could not be checked: its pattern takes too long"]}
+    assert time.monotonic() - began < 20
+
+
+def test_every_rule_is_in_the_guide_for_authors():
+    guide = (Path(__file__).parents[3] / "docs/guides/settings.md").read_text()
+
+    assert [name for name in rules._RULES if not re.search(rf"`{name}[:`]", guide)] == []

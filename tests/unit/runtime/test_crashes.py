@@ -38,6 +38,13 @@ def test_an_end_that_the_plugin_could_not_tell_of_names_plugin_and_hook_and_what
     assert crashed.details == {"slug": "deployer", "call": "command", "hook": "command deploy"}
 
 
+def test_a_crash_whose_line_nobody_knows_names_where_the_function_begins():
+    crashed = invoking._crashed("deployer", COMMAND, "it ran out of time", None, "lib/deploy.js:3")
+
+    assert crashed.message == "The plugin 'deployer' crashed in command deploy (begins at lib/deploy.js:3): it ran out of time"
+    assert crashed.details["location"] == "lib/deploy.js:3"
+
+
 @pytest.mark.parametrize(
     ("told", "place"),
     [

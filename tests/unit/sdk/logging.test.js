@@ -120,3 +120,72 @@ test('console has the objects as data beside the text', async (t) => {
   assert.equal(lines[2].data, undefined);
   assert.equal(lines[4].message, 'DeprecationWarning: old');
 });
+
+test('what is written past the log becomes lines of it, with hook and level, and shows no secret', async (t) => {
+  const { container } = await plugin(t, `
+    const fs = require('node:fs');
+    const { promisify } = require('node:util');
+    module.exports = {
+      async onSessionCreated() {
+        const key = this.config.apiKey;
+        process.stdout.write('a stream: ' + key + '\\n');
+        process.stdout.write('in ');
+        process.stdout.write(Buffer.from(key.slice(0, 4)));
+        process.stdout.write(key.slice(4) + '\\n');
+        await new Promise((resolve) => process.stderr.write('an error: ' + key + '\\n', resolve));
+        new console.Console(process.stdout).log('a console %s', key);
+        fs.writeSync(1, 'fs: ' + key + '\\n');
+        fs.writeSync(2, Buffer.from('xx bytes: ' + key + '\\nxx'), 3, key.length + 8);
+        const { bytesWritten } = await promisify(fs.write)(1, Buffer.from('promised: ' + key + '\\n'));
+        fs.writeFileSync('/dev/stdout', 'a device: ' + key + '\\n');
+        fs.appendFileSync(2, 'appended: ' + key + '\\n');
+        fs.createWriteStream(null, { fd: 1, autoClose: false }).write('a file: ' + key + '\\n');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        require('node:child_process').execSync('echo a child: ' + key + ' >&2'); // which has its errors written to ours
+        process.stdout.write('ä'.repeat(3) + bytesWritten + ' and no end');
+      },
+    };
+  `);
+  const secrets = { settings: { apiKey: 'hunter2-first' }, settings_version: 1, secret_settings: ['apiKey'] };
+  await container.call({ kind: 'load', ...secrets });
+  await container.deliver([recorder()()]);
+
+  assert.ok(!container.output.includes('hunter2'), container.output);
+  assert.deepEqual(container.lines.map(({ level, message }) => [level, message]), [
+    ['info', 'a stream: [secret]'],
+    ['info', 'in [secret]'],
+    ['error', 'an error: [secret]'],
+    ['info', 'a console [secret]'],
+    ['info', 'fs: [secret]'],
+    ['error', 'bytes: [secret]'],
+    ['info', 'promised: [secret]'],
+    ['info', 'a device: [secret]'],
+    ['error', 'appended: [secret]'],
+    ['info', 'a file: [secret]'],
+    ['error', 'a child: [secret]'],
+    ['info', 'äää24 and no end'],
+  ]);
+  assert.ok(container.lines.every(({ hook, event_id: event }) => hook === 'onSessionCreated' && event));
+});
+
+test('an ES module that names the functions finds the same, and other files are written as ever', async (t) => {
+  const { container } = await plugin(t, '', {
+    manifest: { entrypoints: { main: 'index.mjs' } },
+    files: { 'index.mjs': `
+      import { readFileSync, writeFileSync, writeSync, openSync } from 'node:fs';
+      import { stdout } from 'node:process';
+      export default { onLoad() {
+        const place = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
+        writeFileSync(place + '/own', 'kept');
+        writeSync(openSync(place + '/own', 'a'), ' whole');
+        writeSync(1, 'named ' + readFileSync(place + '/own') + '\\n');
+        stdout.write('x'.repeat(200_000));
+      } };` },
+  });
+
+  assert.equal((await container.load()).ok, true);
+
+  const [named, long] = container.lines;
+  assert.equal(named.message, 'named kept whole');
+  assert.match(long.message, /^x+… \d+ more characters$/);
+});

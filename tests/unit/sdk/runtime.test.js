@@ -48,8 +48,31 @@ test('load runs onLoad with the settings and answers what was registered, each t
       commands: [],
       schedules: [{ name: 'sweep', expression: 'rate(1 hour)' }],
       endpoints: [],
+      places: { 'session.created': 'index.js:10', 'user.login': 'index.js:9', 'schedule sweep': 'index.js:8' },
     },
   });
+});
+
+test('load tells where each function begins, in whichever of the files; what is bound or not the author\'s is left out', async (t) => {
+  const { container } = await plugin(t, `
+    const { greet } = require('./lib/greet');
+    class Plugin {
+      constructor() { this.bound = this.bound.bind(this); }
+      onLoad() {
+        streamspace.commands.register({ name: 'greet', description: 'd', handler: greet });
+        streamspace.commands.register({ name: 'bound', description: 'd', handler: this.bound });
+        streamspace.api.registerEndpoint({ method: 'GET', path: '/x',
+          handler: (req, res) => res.json(1) });
+      }
+      bound() {}
+    }
+    Plugin.prototype.onUserLogin = function () {};
+    module.exports = Plugin;
+  `, { files: { 'lib/greet.js': '// greets\nexports.greet = () => 1;\n' } });
+
+  const { registered } = await container.load();
+
+  assert.deepEqual(registered.places, { 'command greet': 'lib/greet.js:2', 'endpoint GET /x': 'index.js:9', 'user.login': 'index.js:13' });
 });
 
 test('a throw in onLoad is an answer with its place', async (t) => {

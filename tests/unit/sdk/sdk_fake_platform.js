@@ -10,6 +10,8 @@ class FakePlatform {
   script = [];
   routes = {};
   requests = [];
+  open = 0;
+  mostOpen = 0; // requests at once
 
   static async start() {
     const platform = new FakePlatform();
@@ -36,6 +38,9 @@ class FakePlatform {
   }
 
   async serve(request, response) {
+    this.open += 1;
+    this.mostOpen = Math.max(this.mostOpen, this.open);
+    response.once('close', () => (this.open -= 1));
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const asked = { line: `${request.method} ${request.url}`, body: bodyOf(request, Buffer.concat(chunks)), headers: request.headers };

@@ -17,6 +17,8 @@ const table = JSON.parse(text, (_key, value) => (isRepeated(value) ? value.repea
 const ALL_SCOPES = CONTRACT.scopes.filter((scope) => scope !== 'admin');
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'semantics-'));
 fs.writeFileSync(path.join(dir, 'manifest.json'), '{"name": "table", "version": "1.0.0"}');
+fs.mkdirSync(path.join(dir, 'migrations'));
+fs.writeFileSync(path.join(dir, 'migrations/0001_tables.json'), JSON.stringify(table.migration));
 after(() => fs.rmSync(dir, { recursive: true }));
 
 for (const { case: name, scopes = ALL_SCOPES, email, steps } of table.cases) {
@@ -38,6 +40,8 @@ async function take({ call, args, gives, lacks = [], fails }, where) {
 }
 
 function callOf(name) {
+  const [, of, method] = /^db\.table\((\w+)\)\.(\w+)$/.exec(name) ?? [];
+  if (of) return (...args) => streamspace.db.table(of)[method](...args);
   return name.split('.').reduce((object, part) => object[part], streamspace);
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -131,3 +133,79 @@ def test_logging_warnings_and_stderr_are_lines_with_their_level(plugin: Any, rec
     assert written[3]["message"].startswith("wrong %d [not formatted:")
     assert [(line["level"], line["message"]) for line in written[4:]] == [("warn", "UserWarning: odd"), ("error", "to stderr")]
     assert all((line["hook"], line["event_id"]) == ("on_session_created", 7301001) for line in written)
+
+
+def test_what_is_written_past_the_log_becomes_lines_of_it_and_shows_no_secret(plugin: Any, record: Any, lines: Read) -> None:
+    started = plugin("""
+        import os, sys, threading
+        class Plugin:
+            def on_session_created(self, session):
+                key = self.config["apiKey"]
+                sys.stdout.write(f"a stream: {key}\\n")
+                sys.stdout.write("in ")
+                sys.stdout.buffer.write(key[:4].encode())
+                sys.stdout.buffer.write(key[4:].encode() + b"\\n")
+                sys.stderr.writelines([f"an error: {key}\\n"])
+                sys.__stdout__.write(f"the original: {key}\\n")
+                sys.__stderr__.write(f"its error: {key}\\n")
+                assert os.write(1, f"os: {key}\\n".encode()) == len(key) + 5
+                os.write(2, f"os error: {key}\\n".encode())
+                sys.stdout.buffer.write("ä".encode()[:1])
+                sys.stdout.buffer.write("ä".encode()[1:])
+                sys.stdout.flush()
+                print(" and no end", end="", flush=True)
+    """)
+    settings = {"settings": {"apiKey": "hunter2-first"}, "settings_version": 1, "secret_settings": ["apiKey"]}
+    before = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, os.write
+    started.call({"kind": "load", **settings})
+    started.deliver(record())
+
+    written = lines()
+    assert [(line["level"], line["message"]) for line in written] == [
+        ("info", "a stream: [secret]"),
+        ("info", "in [secret]"),
+        ("error", "an error: [secret]"),
+        ("info", "the original: [secret]"),
+        ("error", "its error: [secret]"),
+        ("info", "os: [secret]"),
+        ("error", "os error: [secret]"),
+        ("info", "ä and no end"),
+    ]
+    assert {line["hook"] for line in written} == {"on_session_created"}
+    assert (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, os.write) == before
+
+
+def test_other_files_are_written_as_ever_and_a_text_without_an_end_is_a_line_before_it_takes_the_memory(
+    plugin: Any, lines: Read, tmp_path: Path
+) -> None:
+    started = plugin(
+        """
+        import os, subprocess, sys
+        class Plugin:
+            def on_load(self):
+                place = os.open(self.manifest["place"], os.O_WRONLY | os.O_CREAT)
+                os.write(place, b"kept")
+                os.close(place)
+                assert subprocess.run(["cat"], input=b"through a pipe", stdout=subprocess.PIPE).stdout == b"through a pipe"
+                for number in range(100):
+                    sys.stdout.write("x" * 1000)
+    """,
+        manifest={"place": str(tmp_path / "own")},
+    )
+
+    assert started.load()["ok"] is True, lines()
+
+    assert (tmp_path / "own").read_text() == "kept"
+    assert [len(line["message"]) for line in lines()] == [33_000, 33_000, 33_000, 1000]
+
+
+def test_a_child_process_can_be_given_the_streams(plugin: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    started = plugin("""
+        import subprocess, sys
+        def on_load():
+            subprocess.run(["echo", "from a child"], stdout=sys.stdout, check=True)
+    """)
+
+    assert started.load()["ok"] is True
+
+    assert capfd.readouterr().out.splitlines() == ["from a child"]

@@ -68,8 +68,33 @@ def test_load_runs_on_load_with_the_settings_and_answers_what_was_registered(plu
             "commands": [],
             "schedules": [{"name": "sweep", "expression": "rate(1 hour)"}],
             "endpoints": [],
+            "places": {"session.created": "plugin.py:11", "user.login": "plugin.py:10", "schedule sweep": "plugin.py:9"},
         },
     }
+
+
+def test_load_tells_where_each_function_begins_in_whichever_of_the_files(plugin: Start) -> None:
+    started = plugin(
+        """
+        import functools
+        import streamspace
+        from greetings import greet
+
+        def on_load():
+            streamspace.commands.register(name="greet", description="d", handler=greet)
+            streamspace.commands.register(name="partly", description="d", handler=functools.partial(greet, 1))
+            streamspace.api.register_endpoint(method="GET", path="/x",
+                handler=lambda request: 1)
+
+        @functools.wraps(on_load)
+        def on_user_login(user): ...
+        """,
+        greetings="\n\ndef greet(args): ...\n",
+    )
+
+    places = started.load()["registered"]["places"]
+
+    assert places == {"command greet": "greetings.py:3", "endpoint GET /x": "plugin.py:10", "user.login": "plugin.py:6"}
 
 
 def test_a_throw_in_on_load_is_an_answer_with_its_place(plugin: Start) -> None:

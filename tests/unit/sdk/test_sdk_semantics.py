@@ -18,6 +18,8 @@ def test_the_memory_platform_does_what_the_table_says(case: dict[str, Any], tmp_
 
     scopes = case.get("scopes", ALL_SCOPES)
     (tmp_path / "manifest.json").write_text(json.dumps({"name": "table", "version": "1.0.0", "runtime": "python"}))
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations/0001_tables.json").write_text(json.dumps(TABLE["migration"]))
 
     with create_platform(tmp_path, **TABLE["given"], scopes=scopes, email=case.get("email", True)):
         run(case)

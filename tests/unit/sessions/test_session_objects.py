@@ -152,6 +152,18 @@ def test_the_ingress():
     }
 
 
+def test_the_ingress_asks_the_platform_who_may_come_in():
+    guarded = objects.ingress(SESSION, LAUNCH, replace(PLACE, platform_url="https://api.example.com/live/"))
+
+    assert guarded is not None
+    asked = {name: value for name, value in guarded["metadata"]["annotations"].items() if "/auth-" in name}
+    assert asked == {
+        "nginx.ingress.kubernetes.io/auth-url": "https://api.example.com/live/api/v1/sessions/john-firefox/auth",
+        "nginx.ingress.kubernetes.io/auth-signin": "https://api.example.com/live/api/v1/sessions/john-firefox/enter",
+        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
+    }
+
+
 ROOT = {"runAsUser": 0, "runAsNonRoot": False, "capabilities": {"add": ["CHOWN", "SETUID", "SETGID"]}}
 CASES = {
     "usual": (SESSION, LAUNCH),

@@ -20,6 +20,7 @@ from ..runtime import Runtime
 from . import endpoint_paths
 from .contract import CONTRACT, Refusal
 from .server import Server
+from .tables import Tables
 from .world import Clock, Object, World
 
 _MOST_DELIVERIES = 1000
@@ -93,7 +94,8 @@ class Platform:
         self._world = World(sends_email=email, email_templates=own)
         granted = frozenset(_scopes_of(self.manifest) if scopes is None else scopes)
         slug, version = self.manifest["name"], self.manifest.get("version", "1.0.0")
-        self._server = Server(self._world, slug, version, granted, run_command=self._run_of_another, answer=answer)
+        self._tables = Tables(folder, self.manifest)
+        self._server = Server(self._world, slug, version, granted, self._tables, run_command=self._run_of_another, answer=answer)
         self._server.settings = {**_defaults(self.manifest), **_known(self.manifest, settings)}
         self._runtime: Runtime | None = None
         self._registered: dict[str, Any] = {}
@@ -294,6 +296,11 @@ class Platform:
     @property
     def storage(self) -> dict[str, Any]:
         return deepcopy(self._world.storage)
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """The items of each of the plugin's tables, in order of their key."""
+        return self._tables.items()
 
     @property
     def notifications(self) -> list[Object]:

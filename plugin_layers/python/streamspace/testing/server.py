@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from . import rules
 from .contract import CONTRACT, Refusal, route_of
 from .schema import faults_of
+from .tables import Tables, json_of
 from .world import World, page
 
 _UPLOADS = "/uploads/"
@@ -36,11 +37,12 @@ class Server:
         slug: str,
         version: str,
         scopes: frozenset[str],
+        tables: Tables,
         *,
         run_command: Callable[[str, Any], Any],
         answer: Callable[[dict[str, Any]], Any] | None = None,
     ) -> None:
-        self.world, self.slug, self.version, self.scopes = world, slug, version, scopes
+        self.world, self.slug, self.version, self.scopes, self.tables = world, slug, version, scopes, tables
         self.settings: dict[str, Any] = {}
         self.settings_version = 1
         self.dead_letters: list[dict[str, Any]] = []
@@ -184,7 +186,7 @@ class Server:
         self._dialogs[dialog["id"]] = dialog
         return 201, dialog, {}
 
-    def get_dialog(self, key: str, query: dict[str, Any] | None = None) -> Any:
+    def get_dialog(self, key: str) -> Any:
         return self._dialogs[key]
 
     def withdraw_dialog(self, key: str) -> Any:
@@ -210,6 +212,32 @@ class Server:
         removed = len(self.world.storage)
         self.world.storage.clear()
         return {"removed": removed, "is_complete": True}
+
+    # ── Tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get_tables(self) -> Any:
+        return self.tables.shapes()
+
+    def get_item(self, table: str, query: dict[str, Any]) -> Any:
+        return self.tables.find(table).get(json_of(query["key"], "key"))
+
+    def delete_item(self, table: str, query: dict[str, Any]) -> None:
+        self.tables.find(table).delete(json_of(query["key"], "key"))
+
+    def query_items(self, table: str, query: dict[str, Any]) -> Any:
+        where = json_of(query["where"], "where") if query["where"] else {}
+        if not isinstance(where, dict):
+            raise Refusal("VALIDATION_ERROR", details={"where": ["Must be an object: attribute -> value, or comparison"]})
+        asked = {name: query[name] for name in ("limit", "descending", "cursor")}
+        items, cursor = self.tables.find(table).query(where, query["index"], **asked)
+        return 200, items, {"next_cursor": cursor}
+
+    def put_item(self, table: str, body: dict[str, Any]) -> None:
+        self.tables.find(table).put(body["item"])
+
+    def create_item(self, table: str, body: dict[str, Any]) -> Any:
+        self.tables.find(table).put(body["item"], if_not_exists=True)
+        return 201, None, {}
 
     # ── Commands and the runtime ────────────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +296,12 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "GET storage/{key+}": Server.get_value,
     "PUT storage/{key+}": Server.put_value,
     "DELETE storage/{key+}": Server.delete_value,
+    "GET tables": Server.get_tables,
+    "GET tables/{table}/item": Server.get_item,
+    "DELETE tables/{table}/item": Server.delete_item,
+    "GET tables/{table}/items": Server.query_items,
+    "PUT tables/{table}/items": Server.put_item,
+    "POST tables/{table}/items": Server.create_item,
     "POST commands/{name}/execute": Server.execute,
     "DELETE runtime/schedules/{name}": Server.cancel_schedule,
     "GET runtime/self": Server.itself,

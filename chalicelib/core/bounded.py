@@ -1,7 +1,7 @@
 """Runs what a stranger wrote in a process of its own, which may use so much time, memory and output, and no more.
 
-A sandbox keeps a template from reaching Python, not from asking for ``'a' * 10**9`` or for ten nested loops. No list of what is too
-much would be complete; the operating system's bounds are.
+A sandbox keeps a template from reaching Python, not from asking for ``'a' * 10**9`` or for ten nested loops; and a pattern such as
+``(a+)+$`` can be made to run for ever. No list of what is too much would be complete; the operating system's bounds are.
 """
 
 from __future__ import annotations

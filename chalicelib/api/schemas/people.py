@@ -1,0 +1,82 @@
+"""What ``views/auth.py``, ``views/sessions.py`` and the domain's ``…_object`` functions make. Source: plugin API.
+
+The plugin API's objects have the documented fields and no more, for everybody.
+"""
+
+from __future__ import annotations
+
+from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, many, nullable, one_of, record, ref
+
+_AMOUNTS = record({"memory": TEXT, "cpu": TEXT})
+_USER: dict[str, Schema] = {
+    "username": TEXT,
+    "fullName": TEXT,
+    "email": TEXT,
+    "tier": TEXT,
+    "quotas": record({"memory": TEXT, "maxSessions": COUNT, "storage": TEXT, "maxSessionDuration": TEXT}),
+    "createdAt": MOMENT,
+    "updatedAt": MOMENT,
+}
+_TOKEN: dict[str, Schema] = {
+    "id": TEXT,
+    "name": TEXT,
+    "scopes": nullable(many(TEXT)) | {"description": "null: whatever the owner may"},
+    "created_at": MOMENT,
+    "expires_at": MOMENT,
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Session": record(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "user": TEXT,
+            "template": TEXT,
+            "state": one_of("running", "hibernated", "terminated"),
+            "resources": _AMOUNTS,
+            "persistentHome": FLAG,
+            "idleTimeout": TEXT,
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+        },
+        {"url": TEXT, "podName": TEXT, "lastActivity": MOMENT},
+    ),
+    "SessionStatus": record(
+        {
+            "id": TEXT,
+            "state": one_of("running", "hibernated", "terminated"),
+            "ready": FLAG,
+            "phase": TEXT,
+            "reason": nullable(TEXT),
+            "message": nullable(TEXT),
+            "idleTimeout": nullable(TEXT),
+            "maxSessionDuration": nullable(TEXT),
+            "end": nullable(
+                record({"kind": TEXT, "leadsTo": one_of("hibernated", "terminated"), "at": MOMENT, "warnedAt": MOMENT, "message": TEXT})
+            ),
+        },
+        {"idleSince": MOMENT, "awakeUntil": MOMENT, "lifetimeEndsAt": MOMENT},
+    ),
+    "User": record(_USER, {"lastLogin": MOMENT}),
+    "Template": record(
+        {
+            "name": TEXT,
+            "displayName": TEXT,
+            "description": TEXT,
+            "category": TEXT,
+            "baseImage": TEXT,
+            "defaultResources": _AMOUNTS,
+            "ports": many(record({"name": TEXT, "containerPort": COUNT, "protocol": TEXT})),
+            "env": many(record({"name": TEXT, "value": TEXT})),
+            "capabilities": many(TEXT),
+            "tags": many(TEXT),
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+        },
+        {"icon": TEXT},
+    ),
+    "Account": record({**_USER, "role": one_of("admin", "manager", "user")}, {"lastLogin": MOMENT}),
+    "SignIn": record({"token": TEXT, "expires_at": MOMENT, "user": ref("Account")}),
+    "Token": record(_TOKEN),
+    "NewToken": record({**_TOKEN, "token": TEXT | {"description": "Shown this once"}}),
+}
