@@ -47,6 +47,7 @@ PAGED = frozenset(("LogMeta", "PluginPageMeta", "MarketplaceMeta"))
 
 # Answers that are no envelope.
 RAW: Mapping[str, tuple[str, Schema]] = {
+    "Finished": ("", ANYTHING),
     "EventStream": ("text/event-stream", TEXT | {"description": "Server-Sent Events; the data of a progress event is a ProgressEvent"}),
     "OpenApiDocument": ("application/json", OBJECT),
     "Unchanged": ("", ANYTHING),

@@ -93,11 +93,12 @@ _BRANCH = record(
     },
     {"dependencies": many(ref("Dependency"))},
 )
+_LISTED = nullable(FLAG) | {"description": "Whether the marketplace has it; null: nobody has looked yet"}
 _JOB = {"job_id": TEXT}
 _REPORTED = {"type": "object", "description": "A plugin's failure as it reported it: docs/runtime-protocol.md"}
 
 SCHEMAS: dict[str, Schema] = {
-    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE, **policies.STANDING}),
+    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, "is_listed": _LISTED, **_FAILURE, **policies.STANDING}),
     "PluginStats": record(dict.fromkeys(("total", "active", "inactive", "error", "updates_available"), COUNT)),
     "PluginDetails": record(
         {
@@ -124,7 +125,7 @@ SCHEMAS: dict[str, Schema] = {
             "scopes": many(TEXT),
             "deactivated_at": nullable(MOMENT),
             "notes": many(TEXT),
-            "is_listed": nullable(FLAG) | {"description": "Whether the marketplace still has it; null: nobody has looked yet"},
+            "is_listed": _LISTED,
             "limits": _LIMITS,
             "dependencies": many(record(_DIRECT)) | {"description": "With include=dependencies"},
             "permissions": many(ref("ContributedPermission")) | {"description": "With include=permissions"},
@@ -213,6 +214,7 @@ SCHEMAS: dict[str, Schema] = {
             "ended_at": nullable(MOMENT),
         }
     ),
+    "JobTicket": record({"progress": TEXT | {"description": "What an EventSource takes as it is"}, "expires_at": MOMENT}),
     "StartedJob": record({**_JOB, "kind": TEXT, "slug": TEXT, "status": TEXT, "links": record({"self": TEXT, "progress": TEXT})}),
     "Installation": record(
         {
