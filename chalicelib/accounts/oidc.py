@@ -93,8 +93,8 @@ class Provider:
 
         try:
             # Only the signature: what the token says is looked at below, where each fault has its name.
-            unchecked = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-            claims = jwt.decode(token, self._key_of(token), algorithms=list(ALGORITHMS), options={"verify_signature": True, **unchecked})
+            options: Any = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+            claims = jwt.decode(token, self._key_of(token), algorithms=list(ALGORITHMS), options={"verify_signature": True, **options})
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise SsoFailed("The provider's ID token is not signed as it should be") from error
         self._require(claims, nonce)
