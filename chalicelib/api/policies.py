@@ -35,14 +35,14 @@ _LIST = {"type": "object", "properties": {"plugins": _NAMES, "publishers": _NAME
 _LISTS = {"type": "object", "properties": {"allow": _LIST, "deny": _LIST}, "minProperties": 1, "additionalProperties": False}
 
 
-@routes.get("/admin/plugins/{slug}/update-policy", permission="plugins.view", aws_calls=4)
+@routes.get("/admin/plugins/{slug}/update-policy", permission="plugins.view", returns="UpdatePolicy", aws_calls=4)
 def policy(_request: Request, slug: str) -> Reply:
     """The plugin's own wishes, and in ``effective`` what holds. 404 PLUGIN_NOT_FOUND."""
     plugins.get(slug)
     return Reply(_shown(plugins.policies.of(slug), plugins.policies.default()))
 
 
-@routes.put("/admin/plugins/{slug}/update-policy", permission="plugins.update", body=_POLICY, aws_calls=5)
+@routes.put("/admin/plugins/{slug}/update-policy", permission="plugins.update", body=_POLICY, returns="UpdatePolicy", aws_calls=5)
 def change_policy(request: Request, slug: str) -> Reply:
     """Replaces it as a whole; what is left out is the platform's default again. 404 PLUGIN_NOT_FOUND, 422 VALIDATION_ERROR."""
     wanted = UpdatePolicy.of(request.body)
@@ -50,14 +50,14 @@ def change_policy(request: Request, slug: str) -> Reply:
     return Reply(_shown(wanted, plugins.policies.default()), message="Update policy updated successfully")
 
 
-@routes.get("/admin/update-policy", permission="plugins.view", aws_calls=2)
+@routes.get("/admin/update-policy", permission="plugins.view", returns="DefaultUpdatePolicy", aws_calls=2)
 def default_policy(_request: Request) -> Reply:
     """What holds for plugins that say nothing else, and how the marketplace was asked last (``last_check``, null: never)."""
     decided = plugins.policies.current()
     return Reply({**asdict(decided.default), "last_check": decided.last_check})
 
 
-@routes.put("/admin/update-policy", permission="platform.configure", body=_DEFAULT, aws_calls=2)
+@routes.put("/admin/update-policy", permission="platform.configure", body=_DEFAULT, returns="DefaultUpdatePolicy", aws_calls=2)
 def change_default_policy(request: Request) -> Reply:
     """422 VALIDATION_ERROR."""
     wanted = DefaultPolicy(**request.body)
@@ -65,14 +65,14 @@ def change_default_policy(request: Request) -> Reply:
     return Reply(asdict(wanted), message="Update policy updated successfully")
 
 
-@routes.get("/admin/plugin-lists", permission="plugins.view", aws_calls=3)
+@routes.get("/admin/plugin-lists", permission="plugins.view", returns="PluginLists", aws_calls=3)
 def lists(_request: Request) -> Reply:
     """By slug, and publishers by key (denied also by the author's name); in ``denied`` what is installed all the same."""
     decided = plugins.policies.current()
     return Reply(_shown_lists(decided.lists, [one for one in plugins.all_installed() if decided.lists.why_not_installed(one)]))
 
 
-@routes.put("/admin/plugin-lists", permission="platform.configure", body=_LISTS, aws_calls=4)
+@routes.put("/admin/plugin-lists", permission="platform.configure", body=_LISTS, returns="PluginLists", aws_calls=4)
 def change_lists(request: Request) -> Reply:
     """Replaces both. What is installed and denied now stays as it is, and administrators are told of it. 422 VALIDATION_ERROR."""
     wanted = PluginLists.of(request.body)

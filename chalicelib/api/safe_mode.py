@@ -18,14 +18,14 @@ _MODE = {
 }
 
 
-@routes.get("/admin/platform/safe-mode", permission="platform.view", aws_calls=2)
+@routes.get("/admin/platform/safe-mode", permission="platform.view", returns="SafeMode", aws_calls=2)
 def safe_mode(_request: Request) -> Reply:
     """Whether it is on, since when and by whom; ``spared`` are the core plugins, ``settling`` those whose queues follow within a minute."""
     return Reply(_shown(runtime.active.safe_mode()))
 
 
 # A dozen calls for each plugin that was active; all of them are off with the first transaction.
-@routes.put("/admin/platform/safe-mode", permission="platform.configure", body=_MODE, aws_calls=2000)
+@routes.put("/admin/platform/safe-mode", permission="platform.configure", body=_MODE, returns="SafeMode", aws_calls=2000)
 def switch_safe_mode(request: Request) -> Reply:
     """Again is fine. When it answers, what is off reaches nothing; what happens meanwhile is kept for it."""
     on = request.body["enabled"]

@@ -5,6 +5,7 @@ What the document shows is needed; what we add to it is not, so that the documen
 
 from __future__ import annotations
 
+from chalicelib.api.schemas import policies
 from chalicelib.api.schemas.shapes import (
     ANYTHING,
     COUNT,
@@ -67,7 +68,7 @@ _UPDATE = record(
         "is_breaking_change": FLAG,
         "changelog_summary": nullable(TEXT),
     },
-    {"new_scopes": many(TEXT), "new_dependencies": many(TEXT)},
+    {**policies.APPROVAL, "automatic": policies.AUTOMATIC},
 )
 _LIMITS = record(
     dict.fromkeys(("memory_mb", "timeout_s", "concurrency", "daily_calls", "storage_bytes", "storage_keys"), COUNT),
@@ -96,7 +97,7 @@ _JOB = {"job_id": TEXT}
 _REPORTED = {"type": "object", "description": "A plugin's failure as it reported it: docs/runtime-protocol.md"}
 
 SCHEMAS: dict[str, Schema] = {
-    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE}),
+    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE, **policies.STANDING}),
     "PluginStats": record(dict.fromkeys(("total", "active", "inactive", "error", "updates_available"), COUNT)),
     "PluginDetails": record(
         {
@@ -115,7 +116,9 @@ SCHEMAS: dict[str, Schema] = {
         {
             **_IN_LIST,
             **_FAILURE,
+            **policies.STANDING,
             "type": TEXT,
+            "publisher": nullable(TEXT) | {"description": "The key that signed what is installed; null: nobody did"},
             "repository": nullable(TEXT),
             "runtime": TEXT,
             "scopes": many(TEXT),
@@ -175,13 +178,13 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "release_date": nullable(TEXT),
                         "changelog_summary": nullable(TEXT),
-                        "new_scopes": many(TEXT),
-                        "new_dependencies": many(TEXT),
+                        **policies.APPROVAL,
                     },
                 )
             ),
             "checked_at": MOMENT,
-        }
+        },
+        {"unlisted": many(TEXT) | {"description": "Installed, and not in the marketplace any more"}},
     ),
     "BulkResults": record(
         {

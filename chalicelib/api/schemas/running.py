@@ -108,7 +108,8 @@ SCHEMAS: dict[str, Schema] = {
     # The platform
     "Health": record({"status": TEXT, "version": TEXT}),
     "Platform": record(
-        {"name": TEXT, "version": TEXT}, {"config": _PLATFORM, "counts": record({"plugins": COUNT, "active_plugins": COUNT})}
+        {"name": TEXT, "version": TEXT},
+        {"safe_mode": FLAG, "config": _PLATFORM, "counts": record({"plugins": COUNT, "active_plugins": COUNT})},
     ),
     "PlatformSettings": record({"rate_limits": by_name(COUNT)}),
 }
