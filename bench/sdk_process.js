@@ -1,8 +1,9 @@
 'use strict';
 
 // node sdk_process.js FOLDER first|warm ROUNDS URL: answers a call from the plugin, or the bare handler, in the folder.
-const { writeSync } = require('node:fs'); // as it is: the SDK takes over what writes to stdout
 const path = require('node:path');
+
+const write = process.stdout.write.bind(process.stdout); // as it is: the SDK takes it over
 
 const [folder, mode, rounds, url] = process.argv.slice(2);
 const context = { getRemainingTimeInMillis: () => 30_000 };
@@ -25,6 +26,5 @@ async function main() {
 }
 
 main().then((found) => {
-  writeSync(1, `${JSON.stringify({ found })}\n`);
-  process.reallyExit(0);
+  write(`${JSON.stringify({ found })}\n`, () => process.reallyExit(0));
 });

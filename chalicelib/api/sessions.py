@@ -130,7 +130,7 @@ def user_sessions(request: Request, username: str) -> Reply:
     permission="users.manage",
     scope="write:users",
     query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
-    returns="Nothing",
+    returns={200: "Nothing", 202: "Deleting"},
     aws_calls=13,
 )
 def delete_user(request: Request, username: str) -> Reply:

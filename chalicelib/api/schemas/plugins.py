@@ -5,7 +5,7 @@ What the document shows is needed; what we add to it is not, so that the documen
 
 from __future__ import annotations
 
-from chalicelib.api.schemas.policies import APPROVAL, DECIDED
+from chalicelib.api.schemas import policies
 from chalicelib.api.schemas.shapes import (
     ANYTHING,
     COUNT,
@@ -68,7 +68,7 @@ _UPDATE = record(
         "is_breaking_change": FLAG,
         "changelog_summary": nullable(TEXT),
     },
-    {**APPROVAL, "automatic": one_of("none", "security", "all")},
+    {**policies.APPROVAL, "automatic": policies.AUTOMATIC},
 )
 _LIMITS = record(
     dict.fromkeys(("memory_mb", "timeout_s", "concurrency", "daily_calls", "storage_bytes", "storage_keys"), COUNT),
@@ -93,11 +93,12 @@ _BRANCH = record(
     },
     {"dependencies": many(ref("Dependency"))},
 )
+_LISTED = nullable(FLAG) | {"description": "Whether the marketplace has it; null: nobody has looked yet"}
 _JOB = {"job_id": TEXT}
 _REPORTED = {"type": "object", "description": "A plugin's failure as it reported it: docs/runtime-protocol.md"}
 
 SCHEMAS: dict[str, Schema] = {
-    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE, **DECIDED}),
+    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, "is_listed": _LISTED, **_FAILURE, **policies.STANDING}),
     "PluginStats": record(dict.fromkeys(("total", "active", "inactive", "error", "updates_available"), COUNT)),
     "PluginDetails": record(
         {
@@ -116,15 +117,15 @@ SCHEMAS: dict[str, Schema] = {
         {
             **_IN_LIST,
             **_FAILURE,
-            **DECIDED,
+            **policies.STANDING,
             "type": TEXT,
-            "publisher": nullable(TEXT) | {"description": "The key of who signed what is installed; null: nobody did"},
+            "publisher": nullable(TEXT) | {"description": "The key that signed what is installed; null: nobody did"},
             "repository": nullable(TEXT),
             "runtime": TEXT,
             "scopes": many(TEXT),
             "deactivated_at": nullable(MOMENT),
             "notes": many(TEXT),
-            "is_listed": nullable(FLAG) | {"description": "Whether the marketplace still has it; null: nobody has looked yet"},
+            "is_listed": _LISTED,
             "limits": _LIMITS,
             "dependencies": many(record(_DIRECT)) | {"description": "With include=dependencies"},
             "permissions": many(ref("ContributedPermission")) | {"description": "With include=permissions"},
@@ -178,13 +179,13 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "release_date": nullable(TEXT),
                         "changelog_summary": nullable(TEXT),
-                        **APPROVAL,
+                        **policies.APPROVAL,
                     },
                 )
             ),
             "checked_at": MOMENT,
         },
-        {"unlisted": many(TEXT)},
+        {"unlisted": many(TEXT) | {"description": "Installed, and not in the marketplace any more"}},
     ),
     "BulkResults": record(
         {
@@ -213,6 +214,7 @@ SCHEMAS: dict[str, Schema] = {
             "ended_at": nullable(MOMENT),
         }
     ),
+    "JobTicket": record({"progress": TEXT | {"description": "What an EventSource takes as it is"}, "expires_at": MOMENT}),
     "StartedJob": record({**_JOB, "kind": TEXT, "slug": TEXT, "status": TEXT, "links": record({"self": TEXT, "progress": TEXT})}),
     "Installation": record(
         {

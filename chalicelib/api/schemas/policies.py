@@ -1,17 +1,15 @@
-"""What ``api/policies.py`` and ``api/safe_mode.py`` answer: what administrators decide."""
+"""What ``policies.py`` and ``safe_mode.py`` of the routes answer, and what plugins and their updates say of policies."""
 
 from __future__ import annotations
 
 from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, many, nullable, one_of, record
 
-_AUTOMATIC = one_of("none", "security", "all")
-_EFFECTIVE: dict[str, Schema] = {"automatic": _AUTOMATIC, "wait_hours": COUNT}
-_LIST = record({"plugins": many(TEXT), "publishers": many(TEXT)})
+AUTOMATIC = one_of("none", "security", "all")
 _CHECK = record({"checked_at": MOMENT, "succeeded_at": nullable(MOMENT), "updates_available": nullable(COUNT), "error": nullable(TEXT)})
+_LIST = record({"plugins": many(TEXT), "publishers": many(TEXT)})
 
-# Of an update that was found.
 APPROVAL: dict[str, Schema] = {
-    "requires_approval": FLAG,
+    "requires_approval": FLAG | {"description": "It never installs by itself: see approval_reasons"},
     "approval_reasons": record(
         {},
         {
@@ -25,10 +23,10 @@ APPROVAL: dict[str, Schema] = {
     "pinned": FLAG,
     "skipped": FLAG,
 }
-# Of a plugin in a list.
-DECIDED: dict[str, Schema] = {
-    "paused": {**FLAG, "description": "Active, and off until safe mode is left"},
-    "denied": nullable(TEXT) | {"description": "Why the administrators' lists do not allow it; null: they do"},
+# Of every plugin in a list.
+STANDING: dict[str, Schema] = {
+    "paused": FLAG | {"description": "Active, and off until safe mode is left"},
+    "denied": nullable(TEXT) | {"description": "Why the administrators' lists would not let it be installed now"},
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -36,14 +34,24 @@ SCHEMAS: dict[str, Schema] = {
         {
             "pinned_version": nullable(TEXT),
             "skipped_versions": many(TEXT),
-            "automatic": nullable(_AUTOMATIC),
+            "automatic": nullable(AUTOMATIC),
             "wait_hours": nullable(COUNT),
-            "effective": record(_EFFECTIVE),
+            "effective": record({"automatic": AUTOMATIC, "wait_hours": COUNT}),
         }
     ),
-    "DefaultUpdatePolicy": record(_EFFECTIVE, {"last_check": nullable(_CHECK)}),
-    "PluginLists": record(
-        {"allow": _LIST, "deny": _LIST, "denied": many(record({"slug": TEXT, "version": TEXT, "status": TEXT, "reason": TEXT}))}
+    "DefaultUpdatePolicy": record(
+        {"automatic": AUTOMATIC, "wait_hours": COUNT},
+        {"last_check": nullable(_CHECK) | {"description": "How the marketplace was asked last; null: never"}},
     ),
-    "SafeMode": record({"enabled": FLAG, "since": nullable(MOMENT), "by": nullable(TEXT), "spared": many(TEXT), "settling": many(TEXT)}),
+    "PluginLists": record(
+        {
+            "allow": _LIST,
+            "deny": _LIST,
+            "denied": many(record({"slug": TEXT, "version": TEXT, "status": TEXT, "reason": TEXT}))
+            | {"description": "What is installed all the same"},
+        }
+    ),
+    "SafeMode": record(
+        {"enabled": FLAG, "since": nullable(MOMENT), "by": nullable(TEXT), "spared": many(TEXT), "settling": many(TEXT)},
+    ),
 }
