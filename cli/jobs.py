@@ -48,7 +48,8 @@ def follow_job(client: Client, started: Answer, show_progress: Callable[[str], N
     """
     job_id = started.data["job_id"]
     links = started.data.get("links") or started.links
-    path = links.get("progress") or f"/admin/plugins/install/{segment(job_id)}/progress"
+    # Its ticket is for those who have no token.
+    path = str(links.get("progress") or "").partition("?")[0] or f"/admin/plugins/install/{segment(job_id)}/progress"
     with _the_job_outlives_us(job_id):
         last: Event | None = None
         for last in follow(client, path, at_most_s=_LONGEST_JOB_S):

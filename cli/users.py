@@ -86,6 +86,54 @@ def create(
 
 @users.command()
 @click.argument("username")
+@click.option("--full-name")
+@click.option("--email")
+@click.option("--tier")
+@click.option("--role", type=click.Choice(["admin", "manager", "user"]))
+@click.option("--memory", metavar="QUANTITY", help="The quota of memory, such as 16Gi; 'tier' gives it back to the tier.")
+@click.option("--max-sessions", metavar="NUMBER", help="The quota of sessions; 'tier' gives it back.")
+@click.option("--storage", metavar="QUANTITY", help="The quota of storage; 'tier' gives it back.")
+@click.option("--session-duration", metavar="DURATION", help="How long a session may last; 'tier' gives it back.")
+@click.option("--must-change-password", is_flag=True, help="Sign the user out, and ask for a new password at the next sign-in.")
+@json_option
+@pass_context
+def update(
+    context: Context,
+    username: str,
+    full_name: str | None,
+    email: str | None,
+    tier: str | None,
+    role: str | None,
+    memory: str | None,
+    max_sessions: str | None,
+    storage: str | None,
+    session_duration: str | None,
+    must_change_password: bool,
+    as_json: bool,
+) -> None:
+    """Change a user; what is left out stays."""
+    wanted = {"memory": memory, "maxSessions": max_sessions, "storage": storage, "maxSessionDuration": session_duration}
+    quotas: dict[str, Any] = {name: None if value == "tier" else value for name, value in wanted.items() if value is not None}
+    if quotas.get("maxSessions") is not None:
+        if not quotas["maxSessions"].isdigit():
+            raise click.BadParameter("must be a number, or 'tier'", param_hint="--max-sessions")
+        quotas["maxSessions"] = int(quotas["maxSessions"])
+    optional: dict[str, Any] = {
+        "fullName": full_name,
+        "email": email,
+        "tier": tier,
+        "role": role,
+        "quotas": quotas or None,
+        "mustChangePassword": True if must_change_password else None,
+    }
+    given = {name: value for name, value in optional.items() if value is not None}
+    if not given:
+        raise click.UsageError("Nothing to change was given")
+    show(context.client.patch(f"/users/{segment(username)}", given).data, _DETAILS, as_json=as_json)
+
+
+@users.command()
+@click.argument("username")
 @click.option("--keep-sessions", is_flag=True, help="Leave the user's sessions running.")
 @click.option("--delete-storage", is_flag=True, help="Delete the user's files too.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -97,5 +145,5 @@ def delete(context: Context, username: str, keep_sessions: bool, delete_storage:
         lost += ["files"] if delete_storage else []
         what = f"The user's {' and '.join(lost)} are deleted too." if lost else "Sessions and files stay."
         click.confirm(f"Delete the user {username}? {what}", abort=True, err=True)
-    context.client.delete(f"/users/{segment(username)}", deleteSessions=not keep_sessions, deleteStorage=delete_storage)
-    click.echo(visible(f"Deleted {username}"))
+    answer = context.client.delete(f"/users/{segment(username)}", deleteSessions=not keep_sessions, deleteStorage=delete_storage)
+    click.echo(visible(f"{username} is being deleted, which goes on by itself" if answer.status == 202 else f"Deleted {username}"))

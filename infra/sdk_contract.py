@@ -31,7 +31,8 @@ _HEADS = ("sessions", "users", "templates", "notifications", "email", "storage",
 _FOR_PEOPLE = frozenset(
     {
         *("PUT templates/{name}", "DELETE templates/{name}", "POST sessions/{id}/activity", "GET commands"),
-        *("POST sessions/{id}/extend", "GET sessions/{id}/status"),
+        *("POST sessions/{id}/extend", "GET sessions/{id}/status", "POST sessions/{id}/tickets"),
+        *("GET sessions/{id}/auth", "GET sessions/{id}/enter", "POST sessions/{id}/enter"),
         *("GET notifications", "POST notifications/{id}/read", "DELETE notifications/{id}", "POST notifications/{id}/actions/{n}"),
         *("GET dialogs", "POST dialogs/{id}/answer"),
     }

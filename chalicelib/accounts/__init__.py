@@ -10,12 +10,13 @@ Promises
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import counts, guessing, visits
+from chalicelib.accounts import counts, guessing, sso, visits
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import (
     InvalidEmail,
     PasswordChangeRequired,
     SignInLocked,
+    SsoFailed,
     TokenNotFound,
     UserAlreadyExists,
     UserNotFound,
@@ -30,6 +31,7 @@ from chalicelib.accounts.tokens import (
     caller_of,
     create_token,
     drop_plugin_token,
+    holder_of,
     issue_plugin_token,
     list_tokens,
     must_be_readable,
@@ -61,6 +63,7 @@ __all__ = [
     "Quotas",
     "SignInLocked",
     "SignedIn",
+    "SsoFailed",
     "Token",
     "TokenNotFound",
     "User",
@@ -77,6 +80,7 @@ __all__ = [
     "find_user",
     "get_user",
     "guessing",
+    "holder_of",
     "is_email",
     "is_token",
     "issue_plugin_token",
@@ -89,6 +93,7 @@ __all__ = [
     "revoke_plugin_token",
     "revoke_token",
     "set_password",
+    "sso",
     "suspend",
     "update_user",
     "user_object",

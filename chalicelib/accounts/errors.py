@@ -1,6 +1,7 @@
 """What can go wrong with people and their tokens.
 
 NotFound
+├── SsoNotConfigured     404
 ├── UserNotFound         404
 └── TokenNotFound        404
 Conflict
@@ -9,13 +10,25 @@ ValidationError
 └── InvalidEmail         422
 RateLimited
 └── SignInLocked         429   details: retry_after_s
+ServiceUnavailable
+└── SsoUnavailable       503
 PermissionDenied
 └── PasswordChangeRequired  403   the password was right
 Unauthenticated
+├── SsoFailed            401
 └── WrongCredentials     401   the code stays UNAUTHENTICATED: which of the two was wrong is nobody's business
 """
 
-from chalicelib.core.errors import Conflict, NotFound, PermissionDenied, RateLimited, StreamSpaceError, Unauthenticated, ValidationError
+from chalicelib.core.errors import (
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServiceUnavailable,
+    StreamSpaceError,
+    Unauthenticated,
+    ValidationError,
+)
 
 
 class UserNotFound(NotFound):
@@ -63,3 +76,18 @@ class SignInLocked(RateLimited):
         StreamSpaceError.__init__(
             self, f"Too many wrong passwords; the next try is possible in {retry_after_s} s", retry_after_s=retry_after_s
         )
+
+
+class SsoNotConfigured(NotFound):
+    code = "SSO_NOT_CONFIGURED"
+    message = "This platform has no single sign-on; sign in with username and password"
+
+
+class SsoFailed(Unauthenticated):
+    code = "SSO_FAILED"
+    message = "The sign-in with the provider did not succeed; begin again"
+
+
+class SsoUnavailable(ServiceUnavailable):
+    code = "SSO_UNAVAILABLE"
+    message = "The sign-in provider gives no usable answer; try again shortly"

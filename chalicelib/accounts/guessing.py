@@ -22,11 +22,12 @@ import ipaddress
 from dataclasses import dataclass
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import UpdateError
 
 from chalicelib.accounts import token_text
 from chalicelib.accounts.errors import SignInLocked
 from chalicelib.core import clock
-from chalicelib.core.tables import Row, TableMeta, connection, table
+from chalicelib.core.tables import Row, TableMeta, condition_failed, table
 
 _AT_ONE, _AT_STRANGERS = 10, 100
 _SHORTEST_S, _LONGEST_S = 60, 3600
@@ -62,19 +63,19 @@ class Attempt:
         return f"{self.username}#{self.buckets[0][0]}"
 
     def failed(self) -> None:
-        """Count a wrong password. One UpdateItem for each bucket."""
+        """Count a wrong password. One UpdateItem for each bucket; one more where what was counted is forgotten by now."""
         now = int(clock.timestamp())
         for bucket, _ in self.buckets:
-            connection().client.update_item(
-                TableName=_GuessRow.Meta.table_name,
-                Key=_key(f"GUESSES#{self.username}", bucket),
-                UpdateExpression="SET last_at = :now, expires_at = :later ADD failures :one",
-                ExpressionAttributeValues={
-                    ":now": {"N": str(now)},
-                    ":later": {"N": str(now + _FORGOTTEN_AFTER_S)},
-                    ":one": {"N": "1"},
-                },
-            )
+            row = _GuessRow(f"GUESSES#{self.username}", bucket)
+            noted = [_GuessRow.last_at.set(now), _GuessRow.expires_at.set(now + _FORGOTTEN_AFTER_S)]
+            # The table drops what has expired some day, and not at once.
+            counts = _GuessRow.expires_at.does_not_exist() | (_GuessRow.expires_at > now)
+            try:
+                row.update([*noted, _GuessRow.failures.add(1)], condition=counts)
+            except UpdateError as error:
+                if not condition_failed(error):
+                    raise
+                row.update([*noted, _GuessRow.failures.set(1)])
 
     def succeeded(self, *, is_browser: bool) -> str | None:
         """Empty the bucket and remember the address; for a browser also the device, whose new secret is returned. One BatchWriteItem."""
@@ -141,7 +142,3 @@ def _network(source_ip: str) -> str:
 
 def _hashed(kind: str, text: str) -> str:
     return f"{kind}#{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-
-
-def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -55,7 +55,11 @@ def caller_of(token: str) -> Caller:
     """
     if not token_text.is_well_formed(token):
         raise Unauthenticated("This is not a token; sign in to get one")
-    token_hash = token_text.hash_of(token)
+    return holder_of(token_text.hash_of(token))
+
+
+def holder_of(token_hash: str) -> Caller:
+    """Whose token has this hash, while it is valid: for what was given to its holder and must not outlive it. Raises: Unauthenticated."""
     row = counts.find_token_and_rates(token_text.id_of(token_hash))
     if row is None or not hmac.compare_digest(row.token_hash, token_hash) or _has_expired(row) or row.kind == VISIT:
         raise Unauthenticated("The token has expired or was revoked; sign in again")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,7 @@ from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import condition_failed
-from chalicelib.events import Actor, retried, unit_of_work
+from chalicelib.events import Actor, UnitOfWork, retried, unit_of_work
 
 
 def find_user(username: str) -> User | None:
@@ -60,11 +60,13 @@ def create_user(
     password: str | None = None,
     role: str = "user",
     must_change_password: bool = False,
+    along: Callable[[UnitOfWork, User], None] | None = None,
     by: Caller | None,
 ) -> User:
     """Create a user; of two who race for a name, one wins. ``quotas`` (keys as in Quotas) stand in place of the tier's.
 
-    Without a password the user cannot sign in. ``by`` None is the platform itself.
+    Without a password the user cannot sign in. ``along`` adds what is to be written in
+    the same transaction. ``by`` None is the platform itself.
 
     Raises: PermissionDenied, ValidationError, InvalidEmail, UserAlreadyExists.
     """
@@ -89,6 +91,8 @@ def create_user(
     with unit_of_work(_actor(by)) as work:
         work.create(row, otherwise=UserAlreadyExists(username))
         work.emit("user.created", row, user_object(row.user()))
+        if along is not None:
+            along(work, row.user())
     return row.user()
 
 

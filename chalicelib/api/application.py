@@ -32,6 +32,7 @@ RESOURCES = {
     "runtime": ("admin", "runtime"),
     "safe_mode": ("admin",),
     "sessions": ("sessions", "users"),
+    "sso": ("auth", "platform"),
     "storage": ("storage",),
     "tables": ("tables",),
     "templates": ("templates",),

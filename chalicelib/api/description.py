@@ -20,7 +20,7 @@ from typing import Any
 import chalicelib
 from chalicelib.api.http import Route
 from chalicelib.api.routing import BASE_PATH
-from chalicelib.api.schemas import PAGED, RAW, SCHEMAS, Schema, ref
+from chalicelib.api.schemas import OF_ANY_STATUS, PAGED, RAW, SCHEMAS, Schema, ref
 from chalicelib.core import config
 from chalicelib.core.errors import StreamSpaceError
 from chalicelib.core.rate_limiter import DEFAULT_PER_MINUTE
@@ -188,10 +188,9 @@ def _request_body(route: Route) -> dict[str, Any]:
 
 
 def _successes(route: Route) -> dict[str, Any]:
-    for name in ("Whatever", "Page"):
-        if name in route.returns.values():
-            kind, schema = RAW[name]
-            return {"default": {"description": name, "content": {kind: {"schema": schema}}}}
+    if (name := route.returns.get(200, "")) in OF_ANY_STATUS:
+        kind, schema = RAW[name]
+        return {"default": {"description": OF_ANY_STATUS[name], "content": {kind: {"schema": schema}}}}
     return {str(status): _success(route, status, name) for status, name in (route.returns or {200: "Anything"}).items()}
 
 

@@ -75,9 +75,11 @@ class Route:
     scope: str | None
     public: bool
     plugin_only: bool
+    ticket: Callable[[Request], Caller | None] | None
     body: validation.Schema | None
     query: Mapping[str, validation.Schema]
     body_limit: int
+    instead: Mapping[str, Any]
     takes: tuple[str, ...]
     aws_calls: int
     rate: str
@@ -117,6 +119,10 @@ class Request:
         self._caller = replace(caller, hops=self._hops()) if caller.is_plugin else caller
         return self._caller
 
+    def identify_by(self, ticket: Callable[[Request], Caller | None]) -> Caller | None:
+        self._caller = ticket(self)
+        return self._caller
+
     def _hops(self) -> int | None:
         """What a plugin's SDK says of the hook that calls (``docs/runtime-protocol.md``, Hops), with that hook counted."""
         told = self.header("x-streamspace-hops") or ""
@@ -144,9 +150,10 @@ class Request:
     def limited_body(self) -> bytes:
         """The body as it came. Raises PayloadTooLarge for more than the route takes."""
         if len(self.raw_body) > self.route.body_limit:
-            raise PayloadTooLarge(
-                f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}", limit_bytes=self.route.body_limit
-            )
+            message = f"The body has {len(self.raw_body)} bytes; this route takes {self.route.body_limit}"
+            if hint := self.route.instead.get("hint"):
+                message += f"; {hint}"
+            raise PayloadTooLarge(message, limit_bytes=self.route.body_limit, **self.route.instead)
         return self.raw_body
 
     @cached_property
@@ -208,7 +215,9 @@ class Routes:
     ``permission``: what a person must have (None: being signed in is enough).
     ``scope``: what a plugin's token, or a personal token with scopes, must have; None keeps such tokens out, unless they have ``admin``.
     ``public``: no token needed. ``plugin_only``: a plugin's token needed.
+    ``ticket``: gives the caller of a request without a token, for programs that can send none; None where it brings no ticket.
     ``aws_calls``: at most so many AWS calls, the token's included, and the one that counts the request left out.
+    ``instead``: what one can do with a body that is too large, as details of that error; its ``hint`` is the sentence for people.
     ``rate``: the group that the request counts in (``core.rate_limiter``); by default the one that the path says.
     ``returns``: the schema of ``data``: ``"Plugin"``, ``"[Plugin]"`` for a list, ``"Item?"`` where it may be null; by status, where that is
     not 200. ``meta``: that of ``meta``. Both by name, so that a request pays for none of them (:mod:`chalicelib.api.schemas`).
@@ -230,9 +239,11 @@ class Routes:
                     scope=rule.get("scope"),
                     public=rule.get("public", False),
                     plugin_only=rule.get("plugin_only", False),
+                    ticket=rule.get("ticket"),
                     body=rule.get("body"),
                     query=rule.get("query", {}),
                     body_limit=rule.get("body_limit", DEFAULT_BODY_LIMIT),
+                    instead=rule.get("instead", {}),
                     takes=rule.get("takes", ("application/json",)),
                     aws_calls=rule["aws_calls"],
                     rate=rule.get("rate") or rate_group(method, pattern),
@@ -356,7 +367,7 @@ def _admit(request: Request) -> None:
     route = request.route
     if not route.public:
         # A public route looks the token up itself where it makes a difference: a stale one must not keep anybody from signing in.
-        caller = request.identify()
+        caller = request.identify() or (route.ticket and request.identify_by(route.ticket))
         if caller is None:
             raise Unauthenticated()
         count_caller(request, caller)

@@ -28,4 +28,5 @@ def answer(
         raise failure(error.get("message"), job_id=job.id, step=error.get("step"), cause=error, left=job.left)
     # Source of Prefer and its echo: RFC 7240 §4.1
     applied = {"Preference-Applied": "respond-async"} if wants_no_wait else {}
-    return Reply(views.started(job), status=202, message="Still working; follow the job", headers=applied)
+    ticket = jobs.tickets.issue(job.id, request.caller.token_hash)
+    return Reply(views.started(job, ticket), status=202, message="Still working; follow the job", headers=applied)

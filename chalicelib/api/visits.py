@@ -31,10 +31,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 # Ticket, its transaction, session, activity; or visit, its transaction each half hour, session, activity.
-@routes.get("/sessions/{id}/auth", public=True, returns="Empty", aws_calls=4)
+@routes.get("/sessions/{id}/auth", public=True, returns="Passed", aws_calls=4)
 def auth(request: Request, id: str) -> Reply:
-    """May this browser's request pass to the session? 200 yes; 401 UNAUTHENTICATED: it must sign in; 403 PERMISSION_DENIED: it may not, or
-    there is no such running session.
+    """May this browser's request pass to the session? 200 yes; 401 UNAUTHENTICATED: it must sign in; 403 PERMISSION_DENIED: it may
+    not, or there is no such running session.
 
     Asked by the ingress, with the browser's own headers beside ``X-Original-URL``.
     """
@@ -49,7 +49,8 @@ def auth(request: Request, id: str) -> Reply:
     return Reply(text="", headers={"Set-Cookie": browsers.cookie(browsers.VISIT, made)} if made else {})
 
 
-@routes.get("/sessions/{id}/enter", public=True, query=_RETURN, returns="Page", aws_calls=3)
+# Token, session and ticket; or whether there is single sign-on.
+@routes.get("/sessions/{id}/enter", public=True, query=_RETURN, returns="Pages", aws_calls=3)
 def enter(request: Request, id: str) -> Reply:
     """Where the ingress sends a browser that must sign in: on to the session where it has, and else to a page with a form."""
     caller = _signed_in(request)
@@ -59,7 +60,7 @@ def enter(request: Request, id: str) -> Reply:
 
 
 # A login, then the token that it made, the session and the ticket.
-@routes.post("/sessions/{id}/enter", public=True, query=_RETURN, takes=(_FORM,), body_limit=8 * 1024, returns="Page", aws_calls=11)
+@routes.post("/sessions/{id}/enter", public=True, query=_RETURN, takes=(_FORM,), returns="Pages", body_limit=8 * 1024, aws_calls=11)
 def sign_in_and_enter(request: Request, id: str) -> Reply:
     """The form of that page."""
     if (request.header("sec-fetch-site") or "same-origin") not in ("same-origin", "none"):
@@ -78,7 +79,7 @@ def sign_in_and_enter(request: Request, id: str) -> Reply:
     return Reply(status=answer.status, text=answer.text, headers={**answer.headers, "Set-Cookie": cookies})
 
 
-@routes.post("/sessions/{id}/tickets", scope="write:sessions", returns={201: "SessionTicket"}, aws_calls=3)
+@routes.post("/sessions/{id}/tickets", scope="write:sessions", returns={201: "Ticket"}, aws_calls=3)
 def ticket(request: Request, id: str) -> Reply:
     """An address that lets a browser into the session, once and within a minute: ``url``. Its owner, and administrators. 404
     SESSION_NOT_FOUND, 409 SESSION_NOT_RUNNING, 403 PERMISSION_DENIED."""
@@ -166,7 +167,7 @@ def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = No
         f'<form method="post" action="enter?{escape(rd)}">'
         '<label>Username <input name="username" autocomplete="username" required autofocus></label>'
         '<label>Password <input name="password" type="password" autocomplete="current-password" required></label>'
-        f"{new_password}<button>Sign in</button></form>"
+        f"{new_password}<button>Sign in</button></form>{_other_way(request, id, rd)}"
     )
     return browsers.page(
         "Sign in",
@@ -175,6 +176,13 @@ def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = No
         goes_to=f"https://{sessions.visiting.host_of(id)}" if _is_host(id) else "",
         headers=_retry_after(error),
     )
+
+
+def _other_way(request: Request, id: str, rd: str) -> str:
+    if accounts.sso.settings() is None:
+        return ""
+    after = f"{request.path}?{rd}"
+    return f'<p><a class="button" href="../../auth/sso/login?{escape(urlencode({"after": after}))}">Single sign-on</a></p>'
 
 
 def _message(sentence: str, status: int) -> Reply:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from chalicelib.core import aws, clock, ids
 from chalicelib.core.config import setting
 
-LARGEST_BYTES = 8 * 1024 * 1024
+LARGEST_BYTES = 8 * 1024 * 1024  # of an attachment
 _VALID_FOR = timedelta(minutes=10)
 _ID = re.compile(r"upload_[0-9a-z]{20}")
 
@@ -30,7 +30,7 @@ class Upload:
 
 
 def begin(owner: str, size_bytes: int) -> Upload:
-    """A place for exactly ``size_bytes``, at most LARGEST_BYTES, that only ``owner`` can :func:`read`. Calls nothing on AWS."""
+    """A place for exactly ``size_bytes`` that only ``owner`` can :func:`read`. Calls nothing on AWS."""
     upload_id = ids.text("upload")
     url = aws.client("s3").generate_presigned_url(
         "put_object",
@@ -50,6 +50,12 @@ def read(owner: str, upload_id: str) -> bytes | None:
     except s3.exceptions.NoSuchKey:
         return None
     return found
+
+
+def remove(owner: str, upload_id: str) -> None:
+    """What was uploaded has served, or is of no use. One call; gone already is fine."""
+    if _ID.fullmatch(upload_id) is not None:
+        aws.client("s3").delete_object(Bucket=setting("PACKAGES_BUCKET"), Key=_key(owner, upload_id))
 
 
 def _key(owner: str, upload_id: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.jobs import steps
+from chalicelib.jobs import steps, tickets
 from chalicelib.jobs.automatic import install_due, tell_of_ended
 from chalicelib.jobs.backups import Backup
 from chalicelib.jobs.backups import listed as backups_of
@@ -59,6 +59,7 @@ __all__ = [
     "start_uninstall",
     "start_update",
     "tell_of_ended",
+    "tickets",
     "wait_for_end",
     "wait_for_news",
 ]

@@ -18,7 +18,7 @@ from chalicelib.core.errors import ConcurrentChange, StreamSpaceError
 from chalicelib.events import Actor, UnitOfWork, unit_of_work
 from chalicelib.jobs import records, service, update
 from chalicelib.jobs.errors import JobNotFound
-from chalicelib.jobs.records import SUCCEEDED, Job
+from chalicelib.jobs.records import FAILED, SUCCEEDED, Job
 from chalicelib.marketplace import Release
 
 MOST_AT_ONCE = 10
@@ -95,6 +95,7 @@ def _tell(job: Job, work: UnitOfWork) -> None:
     else:
         title, kind = f"{job.slug} could not be updated by itself", "error"
         why = (job.error or {}).get("message", "no reason given")
-        message = f"{before} → {after}: {why} {before} runs as before; this release is not tried again by itself."
+        rest = f"{before} runs as before" if job.status == FAILED else f"The way back failed too: job {job.id} says what is left"
+        message = f"{before} → {after}: {why} {rest}. This release is not tried again by itself."
     actions = [{"label": "Show the plugin", "url": f"/admin/plugins/{job.slug}"}]
     messaging.notify(messaging.ADMINS, title, message, type=kind, actions=actions, work=work)

@@ -3,7 +3,7 @@
 | file | what |
 | --- | --- |
 | backup.json | `{"format": 1, "slug", "version", "publisher", "made_at"}` |
-| package.zip | the installed package, as it came |
+| package.zip | the installed package, as it came; it is missing where the platform had lost it |
 | settings.json | the settings as they are kept: secrets stay encrypted |
 | storage.jsonl | `{"key", "value"}` for each value of its storage |
 | tables.json | `{"tables", "migrations"}`: the shapes of its tables, and the migrations that made them so |
@@ -27,6 +27,7 @@ from chalicelib import plugins, runtime
 from chalicelib.core import clock
 from chalicelib.events import retried
 from chalicelib.jobs import artifacts
+from chalicelib.jobs.errors import BackupNotFound
 from chalicelib.runtime.table_keys import Shape
 
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -60,7 +61,10 @@ def make(key: str, slug: str, version: str) -> None:
     about = {"format": 1, "slug": slug, "version": version, "publisher": plugins.get(slug).publisher, "made_at": clock.rfc3339(clock.now())}
     with _new_archive(key) as archive:
         archive.writestr("backup.json", json.dumps(about))
-        archive.writestr("package.zip", artifacts.get(artifacts.package_key(slug, version)))
+        package = artifacts.package_key(slug, version)
+        # One that got lost is a fault of the installed version, and must not keep the version that mends it out.
+        if artifacts.exists(package):
+            archive.writestr("package.zip", artifacts.get(package))
         _write_data(archive, slug)
 
 
@@ -100,8 +104,10 @@ def listed(slug: str) -> list[Backup]:
 
 
 def package_of(key: str) -> bytes:
-    """The package that was installed when the backup was made."""
+    """The package that was installed when the backup was made. Raises BackupNotFound where the platform had lost it by then."""
     with _opened(key) as archive:
+        if "package.zip" not in archive.namelist():
+            raise BackupNotFound("The backup has settings and data, and no package: it had been lost before", backup_path=f"/{key}")
         return archive.read("package.zip")
 
 

@@ -1,26 +1,43 @@
-"""Installing a plugin, with the plugins that it needs."""
+"""Installing a plugin, with the plugins that it needs.
+
+Promises
+    Dependencies come first, in order, and are installed once, also when two installations that need the same one begin at the same moment:
+    the second waits for the first, and then plans for what is there.
+    Going back takes away what the job brought, but for what another plugin needs by then.
+    Nothing is registered while what it needs is being removed.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from chalicelib import licensing, marketplace, messaging, plugins, runtime
-from chalicelib.core import clock, config, ids
-from chalicelib.core.errors import ValidationError
+from chalicelib.core import clock, config
 from chalicelib.core.versions import Dependency
 from chalicelib.events import retried, unit_of_work
 from chalicelib.jobs import artifacts, backups, records
+from chalicelib.jobs.packages import Given
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 from chalicelib.licensing import SealedKey
-from chalicelib.plugins import InstalledPlugin, Package
+from chalicelib.plugins import InstalledPlugin, Package, PluginBusy
 from chalicelib.runtime.provisioning import Code
 
 # A dependency that a job installs: its slug, its version, and who signed it.
 Needed = dict[str, Any]
+
+# Less than a step's worker has (120 s).
+_PATIENCE_S = 100.0
+_PAUSE_S = 0.5
+
+
+class Wanting(Protocol):
+    """A release or a manifest."""
+
+    @property
+    def dependencies(self) -> Sequence[Dependency]: ...
 
 
 def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
@@ -57,20 +74,14 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
+        "uses": _used(plan.releases, installed),
         "keeps": with_kept_data(touched),
     }
 
 
-def plan_from_upload(package_base64: str, *, activate: bool) -> dict[str, Any]:
-    """The package waits in the bucket for its job. Raises ValidationError, PackageInvalid and what :func:`plan_from_marketplace` raises."""
-    try:
-        archive = base64.b64decode(package_base64, validate=True)
-    except binascii.Error as error:
-        raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
-    plan = _plan_of_package(plugins.read_package(archive), activate=activate)
-    key = f"uploads/{ids.text('upload')}.zip"
-    artifacts.put(key, archive)
-    return {**plan, "source": "upload", "upload_key": key}
+def plan_from_upload(given: Given, *, activate: bool) -> dict[str, Any]:
+    """The package waits in the bucket for its job. Raises what :func:`plan_from_marketplace` raises."""
+    return {**_plan_of_package(given.package, activate=activate), **given.keep()}
 
 
 def plan_from_backup(key: str, slug: str) -> dict[str, Any]:
@@ -89,11 +100,10 @@ def _plan_of_package(package: Package, *, activate: bool, publisher: str | None 
     plugins.refuse_installed(slug, installed)
     plugins.policies.lists().refuse(slug, publisher, package.manifest.author.get("name"))
     wanted = [(one.slug, one.version_constraint) for one in package.manifest.dependencies if not one.is_optional]
-    needed: list[Needed] = []
-    if wanted:
-        releases = plugins.resolve(wanted, marketplace.catalogue(), installed).releases
+    releases = plugins.resolve(wanted, marketplace.catalogue(), installed).releases if wanted else ()
+    if releases:
         refuse_denied(releases)
-        needed = needs(releases)
+    needed = needs(releases)
     touched = [slug, *(one["slug"] for one in needed)]
     return {
         "slug": slug,
@@ -102,8 +112,20 @@ def _plan_of_package(package: Package, *, activate: bool, publisher: str | None 
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
+        "uses": _used([package.manifest, *releases], installed),
         "keeps": with_kept_data(touched),
     }
+
+
+def _used(wanting: Iterable[Wanting], installed: Iterable[InstalledPlugin]) -> list[str]:
+    """What is installed already, and needed by what comes."""
+    needed = {one.slug for each in wanting for one in each.dependencies if not one.is_optional}
+    return [plugin.slug for plugin in installed if plugin.slug in needed]
+
+
+def waiting(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan of a job that holds its own plugin only, and makes the rest of its plan when nobody works on what it needs any more."""
+    return {**plan, "waits": True, "locks": [plan["slug"]], "uses": [], "dependencies": []}
 
 
 def with_license_key(plan: dict[str, Any], key: str | None) -> dict[str, Any]:
@@ -121,16 +143,50 @@ def discard_upload(plan: dict[str, Any]) -> None:
 
 
 def fetch_package(job: Job) -> dict[str, Any]:
-    if job.request["source"] == "upload":
-        archive = artifacts.get(job.request["upload_key"])
-    elif job.request["source"] == "backup":
-        archive = backups.package_of(job.request["backup_key"])
-    else:
+    if job.request.get("waits"):
+        _wait_for_turn(job)
+    archive = _archive_of_job(job)
+    if archive is None:
         release = _planned_release(job)
         archive = marketplace.download(release)
     _must_be(job, plugins.read_package(archive))
     artifacts.put(artifacts.package_key(job.slug, job.request["version"]), archive)
     return {"size_bytes": len(archive)}
+
+
+def _archive_of_job(job: Job) -> bytes | None:
+    """The package that came with it; None where the marketplace has it."""
+    match job.request["source"]:
+        case "upload":
+            return artifacts.get(job.request["upload_key"])
+        case "backup":
+            return backups.package_of(job.request["backup_key"])
+    return None
+
+
+def _wait_for_turn(job: Job) -> None:
+    """Another job works on something that this one needs. When that has ended, well or not, the plan is made for what is there then.
+    Raises PluginBusy after a while, and what planning raises."""
+    message = "Waiting for another operation on what it needs…"
+    records.tell(job.id, "progress", {"step": "downloading", "progress": 0, "message": message})
+    ends_at = time.monotonic() + _PATIENCE_S
+    before = job.request
+    while True:
+        archive, activate = _archive_of_job(job), before["activate"]
+        if archive is None:
+            plan = plan_from_marketplace(job.slug, before["version"], activate=activate)
+        else:
+            plan = _plan_of_package(plugins.read_package(archive), activate=activate, publisher=before.get("publisher"))
+        # Whose package it may be was decided when it was asked for.
+        job.request = {**before, **plan, "publisher": before.get("publisher"), "waits": False}
+        try:
+            return records.take_locks(job)
+        except PluginBusy:
+            # Its locks are still those of before.
+            job.request = before
+            if time.monotonic() > ends_at:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _planned_release(job: Job) -> marketplace.Release:
@@ -192,18 +248,27 @@ def install_dependencies(job: Job) -> dict[str, Any]:
 
 
 def remove_dependencies(job: Job) -> None:
-    """Only what this job installed, last first; what it only switched on is switched off again."""
+    """Only what this job installed, last first; what it only switched on is switched off again. What another plugin needs by now stays."""
     for entry in reversed(records.began(job.id, "dependencies/")):
         if entry.startswith(_SWITCHED_ON):
-            plugins.switch_off(entry.removeprefix(_SWITCHED_ON), job.actor)
+            slug = entry.removeprefix(_SWITCHED_ON)
+            if not _needed_by_others(slug, job, active=True):
+                plugins.switch_off(slug, job.actor)
             records.strike(job.id, entry)
             continue
         _, number, _, name = entry.split("/")
         part = _part(job, job.request["dependencies"][int(number)])
         undo = next(step for step in _PARTS if step.name == name).undo
-        if undo is not None:
+        if undo is not None and not _needed_by_others(part.slug, job):
             undo(part)
         records.strike(job.id, entry)
+
+
+def _needed_by_others(slug: str, job: Job, *, active: bool = False) -> bool:
+    """Whether a plugin that this job did not bring needs it (``active``: and is active)."""
+    own = {job.slug, *(one["slug"] for one in job.request["dependencies"])}
+    dependents = plugins.dependents_of(slug, plugins.all_installed())
+    return any(one.slug not in own and (one.is_active or not active) for one in dependents)
 
 
 def run_migrations(job: Job) -> dict[str, Any]:
@@ -261,6 +326,8 @@ def register(job: Job) -> dict[str, Any]:
     package = _package(job)
     plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now(), job.request.get("publisher"))
     with unit_of_work(job.actor) as work:
+        # What it relies on is not being removed: who removes it will see this plugin from now on.
+        plugins.locks.require_free(work, _used([package.manifest], plugins.all_installed()), owner=job.id)
         row = plugins.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})
     return {"permissions": len(package.manifest.contributes.get("permissions", []))}

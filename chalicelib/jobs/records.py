@@ -101,20 +101,31 @@ class News:
     event: str
     data: dict[str, Any]
 
+    @property
+    def is_last(self) -> bool:
+        return self.event in ("complete", "failed")
+
 
 # What else belongs to the transaction that begins a job.
 Also = Callable[[UnitOfWork, Job], None]
 
 
-def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, locks: Iterable[str], also: Also | None = None) -> Job:
-    """A new job, with the locks on all plugins that it will touch. Raises PluginBusy, naming the plugin, and writes nothing."""
+def begin(kind: str, slug: str, request: dict[str, Any], *, actor: Actor, also: Also | None = None) -> Job:
+    """A new job, with its locks: see :func:`take_locks`. Raises PluginBusy, naming the plugin, and writes nothing."""
     job = Job(ids.text("job"), kind, slug, actor, request, started_at=clock.rfc3339(clock.now()))
+    take_locks(job, also)
+    return job
+
+
+def take_locks(job: Job, also: Also | None = None) -> None:
+    """Save the job with the locks on all plugins that it will touch (``locks``), while nobody works on those that it relies on (``uses``).
+    Raises PluginBusy, naming the plugin, and writes nothing."""
     with unit_of_work() as work:
-        plugins.locks.take(work, locks, owner=job.id, doing=kind, for_s=_LOCK_S)
+        plugins.locks.take(work, job.request["locks"], owner=job.id, doing=job.kind, for_s=_LOCK_S)
+        plugins.locks.require_free(work, set(job.request.get("uses", [])) - set(job.request["locks"]), owner=job.id)
         work.save(job.row())
         if also is not None:
             also(work, job)
-    return job
 
 
 def get(job_id: str) -> Job:

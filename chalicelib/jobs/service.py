@@ -10,8 +10,9 @@ from typing import Any
 from chalicelib import plugins
 from chalicelib.core import aws, clock, config, log
 from chalicelib.events import Actor
-from chalicelib.jobs import install, records, restore, uninstall, update
+from chalicelib.jobs import install, packages, records, restore, uninstall, update
 from chalicelib.jobs.records import FAILED, Also, Job, News
+from chalicelib.plugins import PluginBusy
 
 # A request waits so long for its job before it answers 202: API Gateway gives up after 29 s.
 PATIENCE_S = 20.0
@@ -21,33 +22,26 @@ _FIRST_LOOK_S = 0.2
 _LONGEST_PAUSE_S = 1.0
 
 
-def start_install(request: dict[str, Any], *, actor: Actor) -> Job:
-    """``request``: source, slug and version? or package, activate?, license_key?. Raises what the plans raise, and PluginBusy."""
+def start_install(request: dict[str, Any], *, actor: Actor, uploader: str = "") -> Job:
+    """``request``: source, slug and version? or package or upload_id, activate?, license_key?. ``uploader``: whose an ``upload_id`` must
+    be. Raises what the plans raise, and PluginBusy."""
     activate = bool(request.get("activate", False))
     if request["source"] == "upload":
-        plan = install.plan_from_upload(request["package"], activate=activate)
+        plan = install.plan_from_upload(packages.of_request(request, uploader), activate=activate)
     else:
         plan = install.plan_from_marketplace(request["slug"], request.get("version"), activate=activate)
-    try:
-        plan = install.with_license_key(plan, request.get("license_key"))
-        return start("install", plan["slug"], plan, actor)
-    except Exception:
-        install.discard_upload(plan)
-        raise
+    return _start_with_package("install", plan["slug"], plan, request, actor, uploader)
 
 
-def start_update(slug: str, request: dict[str, Any], *, actor: Actor) -> Job:
-    """``request``: version?, backup?, package? (base64, instead of the marketplace's). Raises what the plans raise, and PluginBusy."""
+def start_update(slug: str, request: dict[str, Any], *, actor: Actor, uploader: str = "") -> Job:
+    """``request``: version?, backup?, package? (base64) or upload_id? (instead of the marketplace's). Raises what the plans raise, and
+    PluginBusy."""
     backup = bool(request.get("backup", True))
-    if request.get("package") is not None:
-        plan = update.plan_from_upload(slug, request["package"], backup=backup)
+    if packages.is_given(request):
+        plan = update.plan_from_upload(slug, packages.of_request(request, uploader), backup=backup)
     else:
         plan = update.plan_from_marketplace(slug, request.get("version"), backup=backup)
-    try:
-        return start("update", slug, plan, actor)
-    except Exception:
-        install.discard_upload(plan)
-        raise
+    return _start_with_package("update", slug, plan, request, actor, uploader)
 
 
 def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
@@ -61,12 +55,33 @@ def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -
     return start("uninstall", slug, uninstall.plan(slug, keep_data=keep_data, backup=backup), actor)
 
 
+def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dict[str, Any], actor: Actor, uploader: str) -> Job:
+    """The job has its own copy of the package: nothing that is uploaded later changes it."""
+    try:
+        job = _start_or_wait(kind, slug, install.with_license_key(plan, request.get("license_key")), actor)
+    except Exception:
+        install.discard_upload(plan)
+        raise
+    packages.forget(request, uploader)
+    return job
+
+
+def _start_or_wait(kind: str, slug: str, plan: dict[str, Any], actor: Actor) -> Job:
+    """An installation whose dependency another job works on begins, and waits for its turn. Raises PluginBusy for the plugin itself."""
+    try:
+        return start(kind, slug, plan, actor)
+    except PluginBusy as busy:
+        if kind != "install" or busy.details["slug"] == slug:
+            raise
+        return start(kind, slug, install.waiting(plan), actor)
+
+
 def start(kind: str, slug: str, request: dict[str, Any], actor: Actor, *, also: Also | None = None) -> Job:
     """Begin the job that was planned. ``also`` adds to the transaction that writes its record. Raises PluginBusy, and SafeModeIsOn for one
     that would start a plugin."""
     if any(request.get(starts) for starts in ("activate", "was_active", "dependencies")):
         plugins.safe_mode.refuse_start(slug)
-    job = records.begin(kind, slug, request, actor=actor, locks=request["locks"], also=also)
+    job = records.begin(kind, slug, request, actor=actor, also=also)
     try:
         _execute(job)
     except Exception:
@@ -126,15 +141,19 @@ def wait_for_end(job_id: str, patience_s: float = PATIENCE_S) -> Job:
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
-def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News]:
-    """Progress events after the given one, waiting for the first; empty when none came in time. Raises JobNotFound."""
+def wait_for_news(job_id: str, after: str, patience_s: float = PATIENCE_S) -> list[News] | None:
+    """Progress events after the given one, waiting for the first; empty when none came in time, None after the last. Raises JobNotFound."""
     has_ended = records.get(job_id).has_ended
     deadline = time.monotonic() + patience_s
     pause_s = _FIRST_LOOK_S
     while True:
         found = records.news(job_id, after)
-        # Of a job that has ended there will be no more.
-        if found or has_ended or time.monotonic() + pause_s > deadline:
+        if found:
             return found
+        # A job ends a moment before its end is told.
+        if has_ended and any(one.is_last for one in records.news(job_id)):
+            return None
+        if time.monotonic() + pause_s > deadline:
+            return []
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

@@ -103,7 +103,7 @@ def _tidy(saga: Saga, job: Job) -> None:
 
 def _tell_end(job: Job, event: str, data: dict[str, Any]) -> None:
     """Once, also when a worker died between saying so on the record and here."""
-    if not any(one.event == event for one in records.news(job.id)):
+    if not any(one.is_last for one in records.news(job.id)):
         records.tell(job.id, event, data)
 
 

@@ -21,7 +21,9 @@ def plan(slug: str, *, keep_data: bool, backup: bool) -> dict[str, Any]:
 
 
 def switch_off(job: Job) -> None:
+    """Raises HasDependents where somebody came to need it between the plan and the lock."""
     if plugins.find(job.slug) is not None:
+        plugins.refuse_while_needed(job.slug, plugins.all_installed(), to="uninstall")
         plugins.switch_off(job.slug, job.actor)
 
 

@@ -9,14 +9,13 @@ Promises
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from chalicelib import marketplace, messaging, plugins, runtime
-from chalicelib.core import config, ids, versions
+from chalicelib.core import config, versions
 from chalicelib.core.errors import ConcurrentChange, ValidationError
 from chalicelib.jobs import artifacts, backups, install
+from chalicelib.jobs.packages import Given
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 from chalicelib.plugins import InstalledPlugin, Package
@@ -41,17 +40,12 @@ def plan_from_marketplace(slug: str, version: str | None, *, backup: bool) -> di
     return _plan(plugin, release.version, needed, backup=backup) | {"source": "marketplace", "publisher": release.publisher}
 
 
-def plan_from_upload(slug: str, package_base64: str, *, backup: bool) -> dict[str, Any]:
-    """Raises ValidationError, PackageInvalid and what :func:`plan_from_marketplace` raises."""
+def plan_from_upload(slug: str, given: Given, *, backup: bool) -> dict[str, Any]:
+    """Raises ValidationError and what :func:`plan_from_marketplace` raises."""
     plugin = plugins.get(slug)
-    try:
-        archive = base64.b64decode(package_base64, validate=True)
-    except binascii.Error as error:
-        raise ValidationError({"package": ["Must be the package's bytes in base64"]}) from error
-    package = plugins.read_package(archive)
-    manifest = package.manifest
+    manifest = given.package.manifest
     if manifest.slug != slug:
-        raise ValidationError({"package": [f"It is the package of '{manifest.slug}', not of '{slug}'"]})
+        raise ValidationError({given.field: [f"It is the package of '{manifest.slug}', not of '{slug}'"]})
     if manifest.version == plugin.version:
         raise plugins.PluginUpToDate(
             f"'{slug}' {plugin.version} is installed already; give the new package another version, such as {plugin.version}+2",
@@ -61,15 +55,13 @@ def plan_from_upload(slug: str, package_base64: str, *, backup: bool) -> dict[st
     must_not_be_pinned(slug, manifest.version, plugins.policies.of(slug))
     plugins.policies.lists().refuse(slug, None, manifest.author.get("name"))
     plugins.require_system(manifest)
-    others = [*_others(slug), InstalledPlugin.fresh(manifest, package.sha256, plugin.installed_at)]
+    others = [*_others(slug), InstalledPlugin.fresh(manifest, given.package.sha256, plugin.installed_at)]
     wanted = [(one.slug, one.version_constraint) for one in manifest.dependencies if not one.is_optional]
     plan = plugins.resolve([(slug, manifest.version), *wanted], marketplace.catalogue(), others) if wanted else None
     if plan:
         install.refuse_denied(plan.releases)
     needed = install.needs(plan.releases) if plan else []
-    key = f"uploads/{ids.text('upload')}.zip"
-    artifacts.put(key, archive)
-    return _plan(plugin, manifest.version, needed, backup=backup) | {"source": "upload", "upload_key": key}
+    return _plan(plugin, manifest.version, needed, backup=backup) | given.keep()
 
 
 def _wanted(plugin: InstalledPlugin, version: str | None, policy: plugins.UpdatePolicy) -> marketplace.Release:

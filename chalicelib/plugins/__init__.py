@@ -51,6 +51,7 @@ from chalicelib.plugins.manifest import Manifest
 from chalicelib.plugins.manifest import parse as parse_manifest
 from chalicelib.plugins.manifest import schema as manifest_schema
 from chalicelib.plugins.migrations import schema as migration_schema
+from chalicelib.plugins.package import LARGEST_ARCHIVE_BYTES as LARGEST_PACKAGE_BYTES
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
 from chalicelib.plugins.plugin_lists import PluginLists
@@ -85,6 +86,7 @@ from chalicelib.plugins.update_policy import newer as newer_releases
 
 __all__ = [
     "AUTOMATIC",
+    "LARGEST_PACKAGE_BYTES",
     "LONGEST_WAIT_HOURS",
     "MOST_SKIPPED",
     "DefaultPolicy",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DeleteError
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.core import clock, ids
 from chalicelib.core.tables import Row, TableMeta, condition_failed, table
@@ -37,11 +38,20 @@ class LockRow(Row):
 
 def take(work: UnitOfWork, slugs: Iterable[str], *, owner: str, doing: str, for_s: int) -> None:
     """Lock all of these with the transaction, or none. The commit raises PluginBusy, naming the plugin that somebody works on."""
-    now_s = int(clock.timestamp())
-    # TTL removes late: what has expired counts as gone. What the owner has already, it may take again.
-    free = LockRow.pk.does_not_exist() | (LockRow.expires_at < now_s) | (LockRow.owner == owner)
+    expires_at = int(clock.timestamp()) + for_s
     for slug in sorted(set(slugs)):
-        work.save(LockRow(_key(slug), owner=owner, doing=doing, expires_at=now_s + for_s), free, otherwise=PluginBusy(slug))
+        work.save(LockRow(_key(slug), owner=owner, doing=doing, expires_at=expires_at), _free_for(owner), otherwise=PluginBusy(slug))
+
+
+def require_free(work: UnitOfWork, slugs: Iterable[str], *, owner: str) -> None:
+    """Nobody else works on these at the moment of the transaction; they stay unlocked. The commit raises PluginBusy."""
+    for slug in sorted(set(slugs)):
+        work.check(LockRow(_key(slug)), _free_for(owner), otherwise=PluginBusy(slug))
+
+
+def _free_for(owner: str) -> Condition:
+    # TTL removes late: what has expired counts as gone. What the owner has already, it may take again.
+    return LockRow.pk.does_not_exist() | (LockRow.expires_at < int(clock.timestamp())) | (LockRow.owner == owner)
 
 
 def give_back(work: UnitOfWork, slugs: Iterable[str], *, owner: str) -> None:

@@ -77,6 +77,9 @@ def read(archive: bytes) -> Package:
     if manifest.main not in files and not _is_theme_without_code(manifest, files):
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
+    shim, _ = SHIMS[manifest.runtime]
+    if shim in taken:
+        raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
     try:
         messaging.templates.sources_in(files)
     except ValidationError as error:
@@ -85,13 +88,8 @@ def read(archive: bytes) -> Package:
 
 
 def code_bundle(package: Package) -> bytes:
-    """The zip for Lambda: the package's files and the shim, byte for byte the same each time.
-
-    Raises PackageInvalid for a package that has a file of the shim's name already.
-    """
+    """The zip for Lambda: the package's files and the shim, byte for byte the same each time."""
     shim, source = SHIMS[package.manifest.runtime]
-    if any(_folded(path) == shim for path in package.files):
-        raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
     files = {**package.files, shim: source.encode()}
     if _is_theme_without_code(package.manifest, package.files):
         files[package.manifest.main] = _THEME_MAIN

@@ -34,19 +34,19 @@ _PATIENCE_S = 15.0
 
 def switch(*, on: bool, by: Caller) -> SafeMode:
     """Enter or leave safe mode; again is fine. What holds when it returns; ``left`` names plugins whose queues follow within a minute."""
-    declare(by, on=on)
-    # Until then a container may go by what it read before.
-    time.sleep(accounts.counts.FRESH_S)
+    if declare(by, on=on):
+        # Until then a container may go by what it read before.
+        time.sleep(accounts.counts.FRESH_S)
     settle()
     return runtime.active.safe_mode()
 
 
 @retried
-def declare(by: Caller, *, on: bool) -> None:
-    """The one transaction. What belongs to it besides is :func:`switch`'s."""
+def declare(by: Caller, *, on: bool) -> bool:
+    """The one transaction; whether there was anything to change. What belongs to it besides is :func:`switch`'s."""
     before = runtime.active.safe_mode()
     if before.is_on == on:
-        return
+        return False
     spared = frozenset(one.slug for one in registry.all_installed() if one.manifest.is_core) if on else frozenset[str]()
     concerned = tuple(one.slug for one in runtime.active.all_with_queues() if one.slug not in (spared or before.spared))
     mode = SafeMode(on, spared, concerned, clock.rfc3339(clock.now()), by.name)
@@ -60,6 +60,7 @@ def declare(by: Caller, *, on: bool) -> None:
             type="warning" if on else "info",
             work=work,
         )
+    return True
 
 
 def settle(patience_s: float = _PATIENCE_S) -> int:

@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import threading
+import time
 from pathlib import Path
 
 from local import lifeline
@@ -13,6 +14,8 @@ from local.cluster.kubelet import Capacity
 from local.cluster.server import Cluster
 
 SAVED_EVERY_S = 2.0
+SAVING_SHARE = 50
+"""Of the time, one part in so many goes into saving."""
 
 logger = logging.getLogger("streamspace.cluster")
 
@@ -37,12 +40,14 @@ def main() -> None:
     if chosen.state.exists():
         cluster.load(json.loads(chosen.state.read_text()))
     logger.info("serving on %s", cluster.start(chosen.port))
-    saved_version = -1
+    saved_version, took_s = -1, 0.0
     while True:
-        ending = stopped.wait(SAVED_EVERY_S)
+        # A large cluster takes seconds to write down: it is done less often, so that there is time for anything else.
+        ending = stopped.wait(max(SAVED_EVERY_S, SAVING_SHARE * took_s))
         if cluster.store.version != saved_version or ending:
-            saved_version = cluster.store.version
+            saved_version, began = cluster.store.version, time.monotonic()
             save(cluster, chosen.state)
+            took_s = time.monotonic() - began
         if ending:
             cluster.stop()
             return

@@ -97,11 +97,14 @@ class Kubelet:
         while not self._stopped.is_set():
             with self.store.changed:
                 version = self.store.version
+            began = time.monotonic()
             try:
                 due_s = 3600.0 if self.paused else self.round()
             except Exception:
                 logger.exception("a round failed")
                 due_s = 1.0
+            # What changes meanwhile is seen by one round, so that many changes in a large cluster do not mean as many looks at all of it.
+            self._stopped.wait(time.monotonic() - began)
             with self.store.changed:
                 if self.store.version == version and not self._stopped.is_set():
                     self.store.changed.wait(max(due_s, 0.01))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.api.schemas import licenses, marketplace, people, plugins, policies, running, webhooks
+from chalicelib.api.schemas import licenses, marketplace, people, plugins, policies, running, visits, webhooks
 from chalicelib.api.schemas.shapes import ANYTHING, COUNT, MOMENT, NOTHING, OBJECT, TEXT, Schema, nullable, record, ref
 
 _META: dict[str, Schema] = {"timestamp": MOMENT}
@@ -47,13 +47,17 @@ PAGED = frozenset(("LogMeta", "PluginPageMeta", "MarketplaceMeta"))
 
 # Answers that are no envelope.
 RAW: Mapping[str, tuple[str, Schema]] = {
+    "Finished": ("", ANYTHING),
     "EventStream": ("text/event-stream", TEXT | {"description": "Server-Sent Events; the data of a progress event is a ProgressEvent"}),
     "OpenApiDocument": ("application/json", OBJECT),
     "Unchanged": ("", ANYTHING),
+    "Passed": ("", ANYTHING),
     "Whatever": ("*/*", ANYTHING),
-    "Page": ("text/html", TEXT | {"description": "For browsers"}),
-    "Empty": ("text/plain", TEXT),
+    "Pages": ("text/html", TEXT),
 }
+
+# Of those, what may come with any status.
+OF_ANY_STATUS: Mapping[str, str] = {"Whatever": "Whatever the plugin answers", "Pages": "A page for a person, or a redirect"}
 
 SCHEMAS: dict[str, Schema] = {
     **ENVELOPE,
@@ -62,8 +66,10 @@ SCHEMAS: dict[str, Schema] = {
     **licenses.SCHEMAS,
     **marketplace.SCHEMAS,
     **people.SCHEMAS,
+    **policies.SCHEMAS,
     **running.SCHEMAS,
+    **visits.SCHEMAS,
     **webhooks.SCHEMAS,
 }
 
-__all__ = ["PAGED", "RAW", "SCHEMAS", "Schema", "ref"]
+__all__ = ["OF_ANY_STATUS", "PAGED", "RAW", "SCHEMAS", "Schema", "ref"]

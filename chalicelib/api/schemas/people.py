@@ -26,6 +26,7 @@ _TOKEN: dict[str, Schema] = {
 }
 
 SCHEMAS: dict[str, Schema] = {
+    "Deleting": record({"username": TEXT, "status": TEXT}),
     "Session": record(
         {
             "id": TEXT,

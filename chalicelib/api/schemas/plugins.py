@@ -5,6 +5,7 @@ What the document shows is needed; what we add to it is not, so that the documen
 
 from __future__ import annotations
 
+from chalicelib.api.schemas import policies
 from chalicelib.api.schemas.shapes import (
     ANYTHING,
     COUNT,
@@ -26,10 +27,6 @@ from chalicelib.api.schemas.shapes import (
 
 _STATUS = one_of("active", "inactive", "error")
 _AUTHOR = record({"name": TEXT}, {"url": TEXT, "email": TEXT})
-_DECIDED = {
-    "paused": FLAG | {"description": "Active, and off until safe mode is left"},
-    "denied": nullable(TEXT) | {"description": "Why administrators' lists would not let it be installed"},
-}
 _FAILURE = {"error": nullable(TEXT), "error_reason": nullable(one_of("failed_to_start", "failed_to_stay_up"))}
 
 _BOTH: dict[str, Schema] = {
@@ -62,14 +59,6 @@ _DIRECT: dict[str, Schema] = {
     "is_optional": FLAG,
 }
 _COMPONENTS = ("permissions", "entities", "widgets", "menu_items", "api_endpoints", "workflows", "scheduled_tasks")
-_APPROVAL: dict[str, Schema] = {
-    "requires_approval": FLAG,
-    "approval_reasons": OBJECT | {"description": "Why it never installs by itself: more_scopes, new_dependencies, other_publisher …"},
-    "new_scopes": many(TEXT),
-    "new_dependencies": many(TEXT),
-    "pinned": FLAG,
-    "skipped": FLAG,
-}
 _UPDATE = record(
     {
         "available": FLAG,
@@ -79,7 +68,7 @@ _UPDATE = record(
         "is_breaking_change": FLAG,
         "changelog_summary": nullable(TEXT),
     },
-    {**_APPROVAL, "automatic": TEXT},
+    {**policies.APPROVAL, "automatic": policies.AUTOMATIC},
 )
 _LIMITS = record(
     dict.fromkeys(("memory_mb", "timeout_s", "concurrency", "daily_calls", "storage_bytes", "storage_keys"), COUNT),
@@ -104,11 +93,12 @@ _BRANCH = record(
     },
     {"dependencies": many(ref("Dependency"))},
 )
+_LISTED = nullable(FLAG) | {"description": "Whether the marketplace has it; null: nobody has looked yet"}
 _JOB = {"job_id": TEXT}
 _REPORTED = {"type": "object", "description": "A plugin's failure as it reported it: docs/runtime-protocol.md"}
 
 SCHEMAS: dict[str, Schema] = {
-    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, **_FAILURE, **_DECIDED}),
+    "Plugin": record({**_BOTH, **_IN_LIST}, {"type": TEXT, "is_listed": _LISTED, **_FAILURE, **policies.STANDING}),
     "PluginStats": record(dict.fromkeys(("total", "active", "inactive", "error", "updates_available"), COUNT)),
     "PluginDetails": record(
         {
@@ -127,15 +117,15 @@ SCHEMAS: dict[str, Schema] = {
         {
             **_IN_LIST,
             **_FAILURE,
-            **_DECIDED,
-            "publisher": nullable(TEXT) | {"description": "The key of who signed what is installed"},
+            **policies.STANDING,
             "type": TEXT,
+            "publisher": nullable(TEXT) | {"description": "The key that signed what is installed; null: nobody did"},
             "repository": nullable(TEXT),
             "runtime": TEXT,
             "scopes": many(TEXT),
             "deactivated_at": nullable(MOMENT),
             "notes": many(TEXT),
-            "is_listed": nullable(FLAG) | {"description": "Whether the marketplace still has it; null: nobody has looked yet"},
+            "is_listed": _LISTED,
             "limits": _LIMITS,
             "dependencies": many(record(_DIRECT)) | {"description": "With include=dependencies"},
             "permissions": many(ref("ContributedPermission")) | {"description": "With include=permissions"},
@@ -189,7 +179,7 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "release_date": nullable(TEXT),
                         "changelog_summary": nullable(TEXT),
-                        **_APPROVAL,
+                        **policies.APPROVAL,
                     },
                 )
             ),
@@ -224,6 +214,7 @@ SCHEMAS: dict[str, Schema] = {
             "ended_at": nullable(MOMENT),
         }
     ),
+    "JobTicket": record({"progress": TEXT | {"description": "What an EventSource takes as it is"}, "expires_at": MOMENT}),
     "StartedJob": record({**_JOB, "kind": TEXT, "slug": TEXT, "status": TEXT, "links": record({"self": TEXT, "progress": TEXT})}),
     "Installation": record(
         {

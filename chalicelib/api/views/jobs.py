@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.api.routing import BASE_PATH
 from chalicelib.core import clock
 from chalicelib.jobs import Job, News
+from chalicelib.jobs.tickets import Ticket
 from chalicelib.plugins import InstalledPlugin
 
 _RETRY_MS = 500
@@ -28,9 +29,14 @@ def job(one: Job) -> dict[str, Any]:
     }
 
 
-def started(one: Job) -> dict[str, Any]:
-    links = {"self": f"{BASE_PATH}/admin/jobs/{one.id}", "progress": f"{BASE_PATH}/admin/plugins/install/{one.id}/progress"}
+def started(one: Job, ticket: Ticket) -> dict[str, Any]:
+    links = {"self": f"{BASE_PATH}/admin/jobs/{one.id}", "progress": progress_address(one.id, ticket)}
     return {"job_id": one.id, "kind": one.kind, "slug": one.slug, "status": one.status, "links": links}
+
+
+def progress_address(job_id: str, ticket: Ticket) -> str:
+    """What ``new EventSource(…)`` takes as it is."""
+    return f"{BASE_PATH}/admin/plugins/install/{job_id}/progress?ticket={ticket.text}"
 
 
 def event_stream(news: Sequence[News]) -> str:

@@ -44,6 +44,8 @@ def plugin(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> di
         "has_settings": one.manifest.has_settings,
         "has_update": updates,
         "latest_version": one.latest_version if updates else one.version,
+        # Whether the marketplace has it; None: nobody has looked yet.
+        "is_listed": (one.update_found or {}).get("is_listed"),
         # Active, and off until safe mode is left.
         "paused": is_safe_mode and one.is_active and not one.manifest.is_core,
         "denied": decided.lists.why_not_installed(one),
@@ -76,8 +78,6 @@ def details(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> d
         "registered_components": {kind: len(manifest.contributes.get(kind) or []) for kind in _COMPONENTS},
         "license": licenses.block(one),
         "update": _update(one, decided),
-        # None: nobody has looked yet.
-        "is_listed": (one.update_found or {}).get("is_listed"),
     }
 
 

@@ -27,7 +27,7 @@ def test_signing_in_answers_the_token_and_the_user_with_the_role(accounts_api, p
     assert set(answer.data) == {"token", "expires_at", "user"}
     assert answer.data["user"].pop("lastLogin") <= answer.data["expires_at"]
     assert answer.data["user"] == {**accounts.user_object(user), "role": "manager"}
-    assert len(aws_calls) == budget("POST", "/auth/login")
+    assert len(aws_calls) <= budget("POST", "/auth/login")
 
 
 def test_a_wrong_name_and_a_wrong_password_answer_the_same(accounts_api, person):

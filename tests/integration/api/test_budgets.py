@@ -1,6 +1,7 @@
 """Each route of running plugins answers as documented, and costs no more AWS calls than it says."""
 
 import json
+import threading
 
 import pytest
 import requests
@@ -276,11 +277,14 @@ def test_installing_and_uninstalling(spend, platform, repository, functions):
     repository.publish(package("top", dependencies=[{"slug": "base", "version_constraint": "^1.0.0"}]))
     no_wait = {"prefer": "respond-async"}
     wanted = {"source": "marketplace", "slug": "top", "activate": True}
-    functions.answer("test-job-step", lambda event: {})
+    is_over = threading.Event()
+    functions.answer("test-job-step", lambda event: is_over.set() if event["action"] == "succeed" else None)
 
     started = spend("POST", "/admin/plugins/install", body=wanted, headers=no_wait, more=LOOKS)
 
     assert started.status == 202
+    # The state machine's own calls are not the next request's.
+    assert is_over.wait(60)
     job = started.body["data"]["job_id"]
     assert spend("GET", f"/admin/jobs/{job}", "/admin/jobs/{job_id}").body["data"]["status"] == "queued"
     assert spend("POST", "/admin/plugins/install", body=wanted, headers=no_wait, more=LOOKS).error["code"] == "OPERATION_IN_PROGRESS"

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chalicelib import accounts, webhooks
+from chalicelib import accounts, plugins, webhooks
 from chalicelib.accounts import Caller
 from chalicelib.marketplace import repository as marketplace
 from tests.integration.jobs.conftest import package
@@ -87,6 +87,8 @@ def test_no_operation_answers_what_it_does_not_say(whole_app, world):
         headers = {"Authorization": f"Bearer {tokens['plugin' if own else 'person']}"}
         there = next((names for head, names in known.items() if operation.path.startswith(head)), {})
         faults |= _driven(operation, headers, there)
+        # Else the plugin's own operations, and what starts one, would be asked in safe mode.
+        plugins.safe_mode.declare(Caller("user", "ann", "Ann", "admin", None), on=False)
 
     assert len(operations) > 90
     assert not faults, "\n\n".join(f"{name}\n{fault}" for name, fault in faults.items())

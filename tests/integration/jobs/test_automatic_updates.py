@@ -110,8 +110,15 @@ def test_a_look_that_is_killed_half_way_is_made_again_without_a_second_job_or_wo
     assert len(updates) == 1
 
 
+def fails_to_load_once(platform):
+    """The new version does not load, and the old one does when it is back."""
+    answers = iter([{"ok": False, "error": {"message": "API key is required"}}])
+    well = {"ok": True, "registered": {"hooks": [], "commands": []}}
+    platform.functions.answer("test-plugin-mailer", lambda event: next(answers, well) if event["kind"] == "load" else {"ok": True})
+
+
 def test_an_update_that_fails_is_told_and_not_tried_again_by_itself(mailer):
-    mailer.loads["mailer"] = {"ok": False, "error": {"message": "API key is required"}}
+    fails_to_load_once(mailer)
 
     look()
     assert look() == {"updates_available": 1, "begun": 0, "told": 1}
@@ -119,6 +126,7 @@ def test_an_update_that_fails_is_told_and_not_tried_again_by_itself(mailer):
     assert version() == "1.0.0"
     assert plugins.get("mailer").is_active
     assert "API key is required" in messaging.inbox(ADMIN).notifications[0].message
+    assert "1.0.0 runs as before" in messaging.inbox(ADMIN).notifications[0].message
     assert told()[-1] == "mailer could not be updated by itself"
 
 
@@ -183,7 +191,7 @@ def test_a_release_whose_publisher_changed_since_it_was_asked_for_is_refused(mai
 
 def test_an_update_that_is_rolled_back_leaves_the_publisher_as_it_was(mailer, repository):
     repository.publish(package("mailer", "1.1.0"), publisher=STRANGER)
-    mailer.loads["mailer"] = {"ok": False, "error": {"message": "no"}}
+    fails_to_load_once(mailer)
 
     assert mailer.update("mailer", version="1.1.0").status == jobs.FAILED
 

@@ -122,7 +122,7 @@ def test_what_is_installed_cannot_be_installed_again(platform, repository):
 
 def test_a_second_job_on_the_same_plugin_is_refused_while_the_first_runs(platform, repository):
     repository.publish(package("base"))
-    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"), locks=["base"])
+    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"))
 
     with pytest.raises(PluginBusy):
         platform.install("base")
@@ -180,7 +180,7 @@ def test_the_plugins_role_can_only_read_its_own_queue_under_the_boundary(platfor
 
 def test_a_job_whose_state_machine_was_stopped_is_found_and_rolled_back(platform, repository, aws):
     repository.publish(package("base"))
-    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"))
     for step in ("downloading", "extracting", "dependencies", "provisioning"):
         jobs.run_step({"job_id": job.id, "action": "act", "step": step})
     assert "functions" in platform.left_over()
@@ -227,7 +227,7 @@ def test_an_upload_is_installed_and_one_that_was_refused_leaves_no_object(platfo
 
     assert jobs.wait_for_end(upload().id, patience_s=60).status == jobs.SUCCEEDED
     platform.uninstall("base", backup=False)
-    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"), locks=["base"])
+    records.begin("install", "base", {"locks": ["base"]}, actor=Actor("other", "Other"))
 
     with pytest.raises(PluginBusy):
         upload()
@@ -238,7 +238,7 @@ def test_an_upload_is_installed_and_one_that_was_refused_leaves_no_object(platfo
 def test_a_job_that_ends_while_the_sweep_looks_at_it_keeps_what_it_made(platform, repository, aws):
     """The sweep's list comes from an index; by the time it asks about the execution, the job may be done."""
     repository.publish(package("base"))
-    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"), locks=["base"])
+    job = records.begin("install", "base", plan_from_marketplace("base", None, activate=True), actor=Actor("a", "A"))
     for step in jobs.SAGAS["install"].steps:
         jobs.run_step({"job_id": job.id, "action": "act", "step": step})
 
@@ -263,12 +263,12 @@ def test_following_an_ended_job_waits_for_nothing(platform, repository):
     job = platform.install("base")
     last = jobs.wait_for_news(job.id, "")[-1]
 
-    assert jobs.wait_for_news(job.id, last.id, patience_s=60) == []
+    assert jobs.wait_for_news(job.id, last.id, patience_s=60) is None
 
 
 @pytest.mark.parametrize("after", ["é", "~", "PROGRESS#", "0", "-1", "x" * 3000])
 def test_news_after_an_id_that_was_never_given_out_are_all_news(platform, repository, after):
-    job = records.begin("install", "base", {"locks": ["base"]}, actor=Actor("a", "A"), locks=["base"])
+    job = records.begin("install", "base", {"locks": ["base"]}, actor=Actor("a", "A"))
     records.tell(job.id, "progress", {"step": "downloading"})
 
     assert [one.event for one in jobs.wait_for_news(job.id, after)] == ["progress"]

@@ -13,6 +13,7 @@ from chalicelib import accounts, jobs, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import OperationInProgress, ValidationError
 from chalicelib.events import history
+from chalicelib.jobs import artifacts
 from chalicelib.jobs.update import UPDATE
 from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable
 from chalicelib.marketplace import repository as marketplace
@@ -242,6 +243,17 @@ def test_every_step_of_the_way_back_may_run_twice(ledger, functions):
     assert seen(ledger) == before
 
 
+@pytest.mark.parametrize("fault", ["lost", "damaged"])
+def test_a_package_that_was_lost_or_damaged_keeps_no_other_version_out(ledger, fault):
+    key = artifacts.package_key("ledger", "1.0.0")
+    artifacts.delete(key) if fault == "lost" else artifacts.put(key, b"not a package any more")
+
+    job = ledger.update("ledger")
+
+    assert job.status == "succeeded", job.error
+    assert (plugins.get("ledger").version, plugins.get("ledger").status) == ("2.0.0", "active")
+
+
 def test_one_that_is_switched_off_is_updated_and_stays_off(ledger):
     plugins.deactivate("ledger", by=ADMIN)
 
@@ -413,5 +425,6 @@ def test_one_that_left_the_marketplace_is_shown_so(ledger, repository):
     repository._sign()
 
     assert plugins.updates.check() == []
+    assert [one.slug for one in plugins.updates.not_listed()] == ["ledger"]
     assert plugins.get("ledger").update_found == {"is_listed": False}
     assert plugins.get("ledger").latest_version is None

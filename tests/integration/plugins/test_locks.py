@@ -89,7 +89,7 @@ def test_switching_is_refused_while_a_job_works_on_the_plugin(platform, installe
     if act is plugins.deactivate:
         plugins.activate("base", by=ADMIN)
     before = plugins.get("base")
-    job = records.begin("uninstall", "base", {"locks": ["base"]}, actor=Actor("a", "A"), locks=["base"])
+    job = records.begin("uninstall", "base", {"locks": ["base"]}, actor=Actor("a", "A"))
 
     with pytest.raises(PluginBusy):
         act("base", by=ADMIN)

@@ -330,6 +330,33 @@ def test_the_quotas_of_this_moment_hold(platform):
     assert platform.session().id == "john-firefox"
 
 
+def test_a_quota_below_what_is_used_ends_nothing_and_lets_nothing_more_in(platform, john):
+    first, second = platform.session(), platform.session()
+    sessions.update_session(second.id, {"state": "hibernated"}, by=john)
+
+    accounts.update_user("john", quotas={"max_sessions": 1, "memory": "2Gi"}, by=None)
+
+    assert {one.state for one in sessions.list_sessions(by=john).sessions} == {"running", "hibernated"}
+    for more in (lambda: platform.session(), lambda: sessions.update_session(second.id, {"state": "running"}, by=john)):
+        with pytest.raises(QuotaExceeded):
+            more()
+    sessions.delete_session(first.id, by=john)
+    assert sessions.update_session(second.id, {"state": "running"}, by=john).state == "running"
+
+
+def test_another_tier_moves_what_is_not_the_users_own(platform):
+    platform.template()
+    accounts.create_user(username="john", full_name="J", email="j@example.com", tier="pro", quotas={"memory": "1Gi"}, by=None)
+
+    quotas = accounts.update_user("john", tier="free", by=None).quotas
+
+    assert (quotas.max_sessions, quotas.memory) == (2, "1Gi")
+    with pytest.raises(QuotaExceeded):
+        platform.session()
+    assert accounts.update_user("john", quotas={"memory": None}, by=None).quotas.memory == "4Gi"
+    assert platform.session().memory == "2Gi"
+
+
 @pytest.fixture
 def counted(platform: Any) -> Any:
     platform.template()

@@ -355,6 +355,40 @@ def test_a_failure_in_an_unknown_form_is_a_failure(streamspace, platform, data):
     assert result.stderr.startswith("JOB_FAILED: ")
 
 
+def test_a_large_package_is_uploaded_first_without_the_token_and_named(streamspace, platform, home):
+    content = b"PK" + bytes(4_000_000)
+    (home / "big.zip").write_bytes(content)
+    place = {
+        "upload_id": "upload_1",
+        "url": f"{platform.url}/api/v1/bucket/key?X-Amz-Signature=secret",
+        "method": "PUT",
+        "headers": {"X-Size": "4"},
+    }
+    platform.answers("POST /admin/plugins/install/uploads", place, status=201)
+    platform.answers("PUT /bucket/key", {})
+    platform.answers(INSTALL, {"plugin": {"slug": "big", "version": "1.0.0", "status": "active"}})
+
+    assert streamspace("plugins", "install", "--file", "big.zip").exit_code == 0
+
+    asked, sent, installed = platform.received
+    assert asked.body == {"size_bytes": len(content)}
+    assert (sent.content, sent.headers.get("Authorization"), sent.headers["X-Size"]) == (content, None, "4")
+    assert installed.body == {"source": "upload", "upload_id": "upload_1", "activate": True}
+
+
+def test_an_upload_that_the_bucket_refuses_is_said_without_its_signature(streamspace, platform, home):
+    (home / "big.zip").write_bytes(b"PK" + bytes(4_000_000))
+    place = {"upload_id": "upload_1", "url": f"{platform.url}/api/v1/bucket/key?X-Amz-Signature=secret", "method": "PUT", "headers": {}}
+    platform.answers("POST /admin/plugins/install/uploads", place, status=201)
+    platform.answers("PUT /bucket/key", {}, status=403)
+
+    result = streamspace("plugins", "install", "--file", "big.zip")
+
+    assert result.exit_code == 1
+    assert "403" in result.output
+    assert "secret" not in result.output
+
+
 def test_an_upload_sends_the_package(streamspace, platform, home):
     (home / "a.zip").write_bytes(b"PK")
     platform.answers(INSTALL, {"plugin": {"slug": "a-plugin", "version": "1.0.0", "status": "active"}})

@@ -37,10 +37,11 @@ def test_each_entry_point_gives_what_the_source_gives(shipped):
 
 def test_the_object_that_is_required_is_the_global_one_and_its_errors_are_one_class(shipped):
     script = """
+        const write = process.stdout.write.bind(process.stdout); // what is written later becomes lines of the plugin's log
         require('streamspace/runtime').createHandler('.');
         const one = require('streamspace');
         const { NotFoundError } = require('streamspace/errors');
-        process.stdout.write(String(one === globalThis.streamspace && one.errors.NotFoundError === NotFoundError));
+        write(String(one === globalThis.streamspace && one.errors.NotFoundError === NotFoundError));
     """
 
     assert node(shipped, script) == "true"
@@ -68,9 +69,10 @@ def test_a_plugin_answers_and_its_failure_names_its_own_line_only(shipped):
     (shipped / "index.js").write_text("module.exports = {\n  onLoad() { throw new Error('no'); },\n};\n")
 
     script = """
+        const write = process.stdout.write.bind(process.stdout);
         const handler = require('streamspace/runtime').createHandler(process.cwd());
         process.env.STREAMSPACE_PLUGIN = 'p';
-        handler({ kind: 'load' }, {}).then((answer) => process.stdout.write('\\n' + JSON.stringify(answer)));
+        handler({ kind: 'load' }, {}).then((answer) => write('\\n' + JSON.stringify(answer)));
     """
     error = json.loads(node(shipped, script).splitlines()[-1])["error"]
 
