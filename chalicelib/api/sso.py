@@ -61,6 +61,7 @@ _EXCHANGE = {
         "code_challenge": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{43}$"},
         "state": {"type": "string", "maxLength": 500},
     },
+    returns="Pages",
     aws_calls=3,
 )
 def login(request: Request) -> Reply:
@@ -76,6 +77,7 @@ def login(request: Request) -> Reply:
     "/auth/sso/callback",
     public=True,
     query={name: {"type": "string", "maxLength": 4000} for name in ("code", "state", "iss", "error", "error_description")},
+    returns="Pages",
     aws_calls=14,
 )
 def callback(request: Request) -> Reply:
@@ -101,7 +103,7 @@ def callback(request: Request) -> Reply:
         return browsers.page("You are not signed in", f'<p role="alert">{escape(error.message)}</p>{again}', status=error.status)
 
 
-@routes.post("/auth/sso/token", public=True, body=_EXCHANGE, aws_calls=4)
+@routes.post("/auth/sso/token", public=True, body=_EXCHANGE, returns="SsoToken", aws_calls=4)
 def token(request: Request) -> Reply:
     """A program's token, for the code that came to its ``redirect_uri`` and the secret of its ``code_challenge``. 401 SSO_FAILED."""
     username, text = sso.exchange(request.body["code"], request.body["code_verifier"])
@@ -109,14 +111,14 @@ def token(request: Request) -> Reply:
     return Reply({"token": text, "username": username, "role": caller.role})
 
 
-@routes.get("/platform/sso", permission="platform.configure", aws_calls=2)
+@routes.get("/platform/sso", permission="platform.configure", returns="SsoSettings?", aws_calls=2)
 def settings(request: Request) -> Reply:
     """Single sign-on as it is configured; null where it is off."""
     found = sso.settings()
     return Reply(_shown(found) if found else None)
 
 
-@routes.put("/platform/sso", permission="platform.configure", body=_SETTINGS, aws_calls=4)
+@routes.put("/platform/sso", permission="platform.configure", body=_SETTINGS, returns="SsoSettings", aws_calls=4)
 def configure(request: Request) -> Reply:
     """Turn single sign-on on, or change it. The provider is asked whether it is one. 422 VALIDATION_ERROR."""
     given = dict(request.body)
@@ -124,7 +126,7 @@ def configure(request: Request) -> Reply:
     return Reply(_shown(sso.configure(SsoSettings(**given), secret)), message="Single sign-on configured")
 
 
-@routes.delete("/platform/sso", permission="platform.configure", aws_calls=2)
+@routes.delete("/platform/sso", permission="platform.configure", returns="Nothing", aws_calls=2)
 def turn_off(request: Request) -> Reply:
     """Turn single sign-on off. Who is signed in stays so."""
     sso.turn_off()

@@ -5,7 +5,7 @@ The plugin API's objects have the documented fields and no more, for everybody.
 
 from __future__ import annotations
 
-from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, many, nullable, one_of, record, ref
+from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, by_name, many, nullable, one_of, record, ref
 
 _AMOUNTS = record({"memory": TEXT, "cpu": TEXT})
 _USER: dict[str, Schema] = {
@@ -76,6 +76,15 @@ SCHEMAS: dict[str, Schema] = {
         },
         {"icon": TEXT},
     ),
+    "SsoSettings": record(
+        {
+            **dict.fromkeys(("issuer", "client_id", "scopes", "groups_claim", "default_role", "default_tier"), TEXT),
+            "roles": by_name(TEXT),
+            "creates_users": FLAG,
+            "link_by_verified_email": FLAG,
+        }
+    ),
+    "SsoToken": record({"token": TEXT, "username": TEXT, "role": TEXT}),
     "Account": record({**_USER, "role": one_of("admin", "manager", "user")}, {"lastLogin": MOMENT}),
     "SignIn": record({"token": TEXT, "expires_at": MOMENT, "user": ref("Account")}),
     "Token": record(_TOKEN),
