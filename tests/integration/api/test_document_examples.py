@@ -234,7 +234,8 @@ def _differences_of_lists(shown: list[Any], given: Any, at: str) -> list[str]:
     faults = []
     everywhere = set.intersection(*(set(one) for one in shown))
     for key in set().union(*shown):
-        examples_of = [one[key] for one in shown if key in one]
+        # A field's default has the field's own type, and each example has another field.
+        examples_of = [None if key == "default" else one[key] for one in shown if key in one]
         fits = [key in item and any(not differences(one, item[key]) for one in examples_of) for item in given]
         if not (all(fits) if key in everywhere else any(fits)):
             faults.append(f"{at}[].{key} is {[item.get(key) for item in given]!r:.200}, and not as {examples_of[0]!r:.100}")
