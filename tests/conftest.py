@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from tests import simulated_aws
 
@@ -24,6 +25,9 @@ def pytest_configure() -> None:
     """A shell that starts us in the background has us ignore Ctrl-C; what we start would inherit that, and tests send it Ctrl-C."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says something of the machine, and nothing of the code.
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

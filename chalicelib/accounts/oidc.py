@@ -28,6 +28,10 @@ _KEPT_S, _READ_AGAIN_S = 3600.0, 60.0
 _LEEWAY_S = 60
 _CONNECT_S, _READ_S = 3.0, 5.0
 _MOST_BYTES = 512 * 1024
+_ONLY_THE_SIGNATURE: Any = {
+    "verify_signature": True,
+    **{f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")},
+}
 
 
 @dataclass
@@ -93,8 +97,7 @@ class Provider:
 
         try:
             # Only the signature: what the token says is looked at below, where each fault has its name.
-            unchecked = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-            claims = jwt.decode(token, self._key_of(token), algorithms=list(ALGORITHMS), options={"verify_signature": True, **unchecked})
+            claims = jwt.decode(token, self._key_of(token), algorithms=list(ALGORITHMS), options=_ONLY_THE_SIGNATURE)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise SsoFailed("The provider's ID token is not signed as it should be") from error
         self._require(claims, nonce)

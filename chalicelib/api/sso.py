@@ -103,7 +103,7 @@ def callback(request: Request) -> Reply:
         return browsers.page("You are not signed in", f'<p role="alert">{escape(error.message)}</p>{again}', status=error.status)
 
 
-@routes.post("/auth/sso/token", public=True, body=_EXCHANGE, returns="SsoToken", aws_calls=4)
+@routes.post("/auth/sso/token", public=True, body=_EXCHANGE, returns="ProgramsToken", aws_calls=4)
 def token(request: Request) -> Reply:
     """A program's token, for the code that came to its ``redirect_uri`` and the secret of its ``code_challenge``. 401 SSO_FAILED."""
     username, text = sso.exchange(request.body["code"], request.body["code_verifier"])
@@ -111,14 +111,14 @@ def token(request: Request) -> Reply:
     return Reply({"token": text, "username": username, "role": caller.role})
 
 
-@routes.get("/platform/sso", permission="platform.configure", returns="SsoSettings?", aws_calls=2)
+@routes.get("/platform/sso", permission="platform.configure", returns="SingleSignOn?", aws_calls=2)
 def settings(request: Request) -> Reply:
     """Single sign-on as it is configured; null where it is off."""
     found = sso.settings()
     return Reply(_shown(found) if found else None)
 
 
-@routes.put("/platform/sso", permission="platform.configure", body=_SETTINGS, returns="SsoSettings", aws_calls=4)
+@routes.put("/platform/sso", permission="platform.configure", body=_SETTINGS, returns="SingleSignOn", aws_calls=4)
 def configure(request: Request) -> Reply:
     """Turn single sign-on on, or change it. The provider is asked whether it is one. 422 VALIDATION_ERROR."""
     given = dict(request.body)

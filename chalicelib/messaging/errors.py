@@ -65,6 +65,7 @@ class DialogClosed(Conflict):
 
 class EmailTemplateNotFound(NotFound):
     code = "TEMPLATE_NOT_FOUND"
+    message = "There is no template with this name"
 
     def __init__(self, name: str, existing: Iterable[str]) -> None:
         super().__init__(f"There is no email template '{name[:100]}'; there are: {', '.join(existing)}", existing=list(existing))

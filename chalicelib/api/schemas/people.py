@@ -5,6 +5,7 @@ The plugin API's objects have the documented fields and no more, for everybody.
 
 from __future__ import annotations
 
+from chalicelib.accounts import ROLES, TIERS
 from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, by_name, many, nullable, one_of, record, ref
 
 _AMOUNTS = record({"memory": TEXT, "cpu": TEXT})
@@ -26,6 +27,20 @@ _TOKEN: dict[str, Schema] = {
 }
 
 SCHEMAS: dict[str, Schema] = {
+    "SingleSignOn": record(
+        {
+            "issuer": TEXT,
+            "client_id": TEXT,
+            "scopes": TEXT,
+            "groups_claim": TEXT,
+            "roles": by_name(TEXT),
+            "default_role": one_of(*ROLES),
+            "default_tier": one_of(*TIERS),
+            "creates_users": FLAG,
+            "link_by_verified_email": FLAG,
+        }
+    ),
+    "ProgramsToken": record({"token": TEXT, "username": TEXT, "role": one_of(*ROLES)}),
     "Deleting": record({"username": TEXT, "status": TEXT}),
     "Session": record(
         {

@@ -143,6 +143,7 @@ def test_files_that_are_not_the_ones_that_were_signed_are_refused(shop, content)
         (gzip.compress(b"StreamSpace search 1\n{}\n"), "damaged"),
         (gzip.compress(b"[" * 3000), "damaged"),
     ],
+    ids=["not packed", "cut short", "a bomb", "no heading", "no index", "nested"],
 )
 def test_signed_files_that_are_damaged_are_refused(shop, monkeypatch, packed, words):
     monkeypatch.setattr(client, "LARGEST_LISTINGS_BYTES", 4000)

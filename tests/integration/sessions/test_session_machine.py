@@ -123,6 +123,11 @@ class Story(RuleBasedStateMachine):
     def work(self, which: int) -> None:
         self.worker._work_on({"session_id": sorted(self.ever)[which % len(self.ever)]}, attempt=0)
 
+    @rule()
+    def all_is_heard(self) -> None:
+        for session_id in sorted(self.ever):
+            self.worker._work_on({"session_id": session_id}, attempt=0)
+
     @rule(minutes=st.sampled_from([1, 6, 26, 31, 300]))
     def time_passes(self, minutes: int) -> None:
         self.time.enter_context(clock.travel(minutes * 60))
@@ -272,7 +277,7 @@ def assert_legal(events: list[str]) -> None:
 def test_every_story_ends_well(platform):
     platform.template()
     Story.platform = platform
-    limits = {"max_examples": 400, "stateful_step_count": 50} if THOROUGH else {"max_examples": 12, "stateful_step_count": 14}
+    limits = {"max_examples": 400, "stateful_step_count": 50} if THOROUGH else {"max_examples": 20, "stateful_step_count": 20}
     run_state_machine_as_test(
         Story, settings=settings(**limits, deadline=None, derandomize=not THOROUGH, suppress_health_check=list(HealthCheck))
     )

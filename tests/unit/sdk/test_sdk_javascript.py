@@ -57,7 +57,7 @@ def test_an_sdk_is_small(folder: Path) -> None:
     kit = [path for path in files if path.parts[0] == "testing"]
 
     assert sum((folder / path).stat().st_size for path in files if path not in kit) <= 200 * 1024
-    assert sum((folder / path).stat().st_size for path in kit) <= 100 * 1024
+    assert sum((folder / path).stat().st_size for path in kit) <= 115 * 1024
 
 
 def test_importing_the_python_sdk_loads_nothing_heavy() -> None:
