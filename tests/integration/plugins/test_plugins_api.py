@@ -182,7 +182,8 @@ def test_details_include_what_was_asked_for_within_their_budget(api, invoices, a
 
     answer = api("GET", "/admin/plugins/invoice-manager", query={"include": "settings,dependencies,permissions,changelog,events"})
 
-    assert len(aws_calls) <= 5, aws_calls
+    budget = next(one for one in plugin_routes.routes.declared if one.view is plugin_routes.details).aws_calls
+    assert len(aws_calls) <= budget, aws_calls
     assert answer.data["changelog"] == "2.1.0: faster"
     assert answer.data["settings"]["values"]["invoice_prefix"] == "INV-"
     assert [one["event"] for one in answer.data["events"]] == ["activated", "installed"]
@@ -387,17 +388,17 @@ def test_a_page_costs_the_same_however_many_plugins_there_are(api, install, aws_
 
 
 def test_a_circle_of_dependencies_ends_where_it_closes(api, install):
-    for slug, needs in (("a", "b"), ("b", "c"), ("c", "a")):
+    for slug, needs in (("one", "two"), ("two", "three"), ("three", "one")):
         install(slug, dependencies=[{"slug": needs, "version_constraint": "*"}])
 
-    tree = api("GET", "/admin/plugins/a/dependencies").data
+    tree = api("GET", "/admin/plugins/one/dependencies").data
 
     path, level = [], tree["dependencies"]
     while level:
         path.append((level[0]["slug"], level[0]["is_direct"]))
         level = level[0].get("dependencies")
-    assert path == [("b", True), ("c", False), ("a", False)]
-    assert [one["slug"] for one in tree["dependents"]] == ["c"]
+    assert path == [("two", True), ("three", False), ("one", False)]
+    assert [one["slug"] for one in tree["dependents"]] == ["three"]
 
 
 def test_a_config_schema_has_the_same_form_the_same_messages_and_the_same_endpoint(api, install):
