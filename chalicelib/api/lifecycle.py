@@ -142,7 +142,8 @@ def uninstall(request: Request, slug: str) -> Reply:
     return answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
 
 
-@routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", returns="Activation", aws_calls=30)
+# Two of them ask what administrators decided: the lists, and whether it is safe mode.
+@routes.post("/admin/plugins/{slug}/activate", permission="plugins.activate", returns="Activation", aws_calls=32)
 def activate(request: Request, slug: str) -> Reply:
     """REST §5. 409 PLUGIN_ALREADY_ACTIVE, COMMAND_ALREADY_REGISTERED, OPERATION_IN_PROGRESS, SAFE_MODE; 422 DEPENDENCIES_NOT_MET,
     PLUGIN_FAILED_TO_LOAD; 403 PLUGIN_DENIED, LICENSE_INVALID, LICENSE_EXPIRED; 404 PLUGIN_NOT_FOUND; 502 PLUGIN_CRASHED."""

@@ -47,7 +47,10 @@ def list_keys(request: Request) -> Reply:
 # For each 99 values their removal; for each 5,000, or megabyte, what is there.
 @routes.delete("/storage", scope="storage", plugin_only=True, returns="Cleared", aws_calls=1000)
 def clear(request: Request) -> Reply:
-    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest."""
+    """Removes everything that the plugin stored. ``is_complete`` is false where that took more than 8 s: ask again for the rest.
+
+    422 VALIDATION_ERROR for a path that ends in a slash.
+    """
     if request.path.endswith("/"):
         # Somebody meant to delete one key, and its name was empty.
         raise ValidationError({"key": ["Must not be empty; DELETE /storage, without a slash at its end, removes everything"]})

@@ -92,7 +92,7 @@ def test_the_list_costs_the_same_however_many_plugins_have_licences(paid, spend,
 
     spend("GET", "/admin/plugins")
 
-    assert len(aws_calls) == without == 2
+    assert len(aws_calls) == without == 3
 
 
 @pytest.mark.parametrize(
