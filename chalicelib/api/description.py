@@ -70,7 +70,7 @@ def errors_of(route: Route) -> dict[int, list[str]]:
     if not route.public:
         named |= {"UNAUTHENTICATED", "PERMISSION_DENIED", "RATE_LIMITED"}
         if route.scope or route.plugin_only:
-            named.add("DAILY_QUOTA_EXCEEDED")
+            named |= {"DAILY_QUOTA_EXCEEDED", "SAFE_MODE"}
         if route.method != "GET":
             named.add("CONCURRENT_CHANGE")
     if route.body is not None or route.query:

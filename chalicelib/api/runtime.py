@@ -92,7 +92,8 @@ def begin_attempt(request: Request, event_id: str) -> Reply:
 
 @routes.post("/runtime/events/{event_id}/deliveries", plugin_only=True, returns="Nothing", aws_calls=2)
 def report_delivery(request: Request, event_id: str) -> Reply:
-    """The plugin took an event whose message asked for this report: its failures so far were not one after another."""
+    """The plugin took an event whose message asked for this report: its failures so far were not one after another. 422
+    VALIDATION_ERROR for an id that is none."""
     _number(event_id)
     runtime.circuit.note_delivery(request.caller.id)
     return Reply()

@@ -369,12 +369,16 @@ def test_two_updates_at_once_are_one(ledger):
 
 
 def test_a_check_says_what_is_new_and_what_it_asks_for(ledger):
-    (found,) = plugins.updates.check()
+    (found,) = plugins.updates.check().found
 
     assert (found.slug, found.current_version, found.latest_version) == ("ledger", "1.0.0", "2.0.0")
-    assert (found.is_breaking_change, found.is_security_update, found.new_scopes) == (True, False, ("email",))
+    assert (found.is_breaking_change, found.is_security_update, found.reasons.more_scopes) == (True, False, ("email",))
     kept = plugins.get("ledger")
-    assert (kept.latest_version, kept.update_found["is_listed"], kept.update_found["new_scopes"]) == ("2.0.0", True, ["email"])
+    assert (kept.latest_version, kept.update_found["is_listed"], kept.update_found["reasons"]) == (
+        "2.0.0",
+        True,
+        {"more_scopes": ["email"]},
+    )
 
 
 def test_a_hole_that_a_release_in_between_mended_makes_the_newest_a_security_update(ledger, repository):
@@ -383,7 +387,7 @@ def test_a_hole_that_a_release_in_between_mended_makes_the_newest_a_security_upd
         release["is_security_update"] = release["version"] == "2.0.0"
     repository._sign()
 
-    (found,) = plugins.updates.check()
+    (found,) = plugins.updates.check().found
 
     assert (found.latest_version, found.is_security_update) == ("2.1.0", True)
 
@@ -407,7 +411,7 @@ def test_after_the_update_there_is_nothing_new(ledger):
     ledger.update("ledger")
 
     assert plugins.get("ledger").latest_version is None
-    assert plugins.updates.check() == []
+    assert plugins.updates.check().found == []
 
 
 def test_one_that_left_the_marketplace_is_shown_so_and_a_marketplace_that_is_away_changes_nothing(ledger, repository, monkeypatch):
@@ -424,7 +428,8 @@ def test_one_that_left_the_marketplace_is_shown_so(ledger, repository):
     del repository.plugins["ledger"]
     repository._sign()
 
-    assert plugins.updates.check() == []
-    assert [one.slug for one in plugins.updates.not_listed()] == ["ledger"]
+    checked = plugins.updates.check()
+
+    assert (checked.found, checked.unlisted) == ([], ["ledger"])
     assert plugins.get("ledger").update_found == {"is_listed": False}
     assert plugins.get("ledger").latest_version is None
