@@ -22,7 +22,7 @@ _LARGEST_BODY_BYTES = 4 * 1024 * 1024
 def serve(request: Request, slug: str, path: str = "") -> Reply:
     """What the plugin's endpoint answers. Whether a token is needed, and which permission, the endpoint says.
 
-    404 PLUGIN_NOT_FOUND, NOT_FOUND, 409 PLUGIN_NOT_ACTIVE, OPERATION_IN_PROGRESS, 405 METHOD_NOT_ALLOWED, 413 PAYLOAD_TOO_LARGE;
+    404 PLUGIN_NOT_FOUND, NOT_FOUND, 409 PLUGIN_NOT_ACTIVE, SAFE_MODE, OPERATION_IN_PROGRESS, 405 METHOD_NOT_ALLOWED, 413 PAYLOAD_TOO_LARGE;
     502 ENDPOINT_FAILED with what the handler threw, 502 PLUGIN_CRASHED.
     """
     plugin = _active(slug)

@@ -56,8 +56,9 @@ _INSTALL = {
         {
             "if": {"properties": {"source": {"const": "upload"}}},
             "then": {
-                "oneOf": [{"required": ["package"]}, {"required": ["upload_id"]}],
-                "description": "Must have either package or upload_id",
+                "if": {"required": ["upload_id"]},
+                "then": {"not": {"required": ["package"]}, "description": "Must have either package or upload_id"},
+                "else": {"required": ["package"]},
             },
         },
     ],

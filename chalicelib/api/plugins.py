@@ -66,7 +66,7 @@ def installed(request: Request) -> Reply:
     permission="plugins.view",
     query={"include": {"type": "string", "maxLength": 200}},
     returns="PluginDetails",
-    aws_calls=6,
+    aws_calls=7,
 )
 def details(request: Request, slug: str) -> Reply:
     """REST §2. 404 PLUGIN_NOT_FOUND; 422 VALIDATION_ERROR for an unknown name in ``include``."""

@@ -97,6 +97,6 @@ def _sentences(error: Any) -> list[tuple[str, str]]:
             return [(field, "Must have at least one field")]
         case "format":
             return [(field, _FORMATS.get(expected, f"Must be a valid {expected}"))]
-        case "oneOf" | "anyOf":
+        case "oneOf" | "anyOf" | "not":
             return [(field, error.schema.get("description") or "Matches none of the allowed forms")]
     return [(field, error.message)]

@@ -91,15 +91,6 @@ SCHEMAS: dict[str, Schema] = {
         },
         {"icon": TEXT},
     ),
-    "SsoSettings": record(
-        {
-            **dict.fromkeys(("issuer", "client_id", "scopes", "groups_claim", "default_role", "default_tier"), TEXT),
-            "roles": by_name(TEXT),
-            "creates_users": FLAG,
-            "link_by_verified_email": FLAG,
-        }
-    ),
-    "SsoToken": record({"token": TEXT, "username": TEXT, "role": TEXT}),
     "Account": record({**_USER, "role": one_of("admin", "manager", "user")}, {"lastLogin": MOMENT}),
     "SignIn": record({"token": TEXT, "expires_at": MOMENT, "user": ref("Account")}),
     "Token": record(_TOKEN),

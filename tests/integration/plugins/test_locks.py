@@ -119,14 +119,17 @@ def test_a_job_is_refused_while_the_plugin_is_being_switched_on(platform, instal
     assert plugins.get("base").is_active
 
 
-def test_an_installation_locks_what_it_will_switch_on(platform, installed, repository):
+def test_an_installation_waits_for_what_it_will_switch_on(platform, installed, repository):
     installed("base")
     repository.publish(package("top", dependencies=[{"slug": "base", "version_constraint": "^1.0.0"}]))
     marketplace.forget()
 
-    with locks.held("base", "test"), pytest.raises(PluginBusy):
-        platform.install("top")
-    job = platform.install("top")
+    with ThreadPoolExecutor(1) as threads:
+        with locks.held("base", "test"):
+            waiting = threads.submit(platform.install, "top")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1)
+        job = waiting.result()
 
     assert job.status == "succeeded", job.error
     assert plugins.get("base").is_active
