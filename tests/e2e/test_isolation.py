@@ -128,7 +128,7 @@ def test_in_its_own_queue_it_can_neither_forge_nor_drop_events(prisoner, call):
     assert_refused(lambda: QUEUE_CALLS[call](prisoner.aws.client("sqs"), url))
 
 
-TABLES = ("Accounts", "Sessions", "Messag", "Plugins", "Marketplace", "Runtime", "Jobs", "Events", "Webhooks")
+TABLES = ("Accounts", "Sessions", "Messag", "Plugins", "Marketplace", "Runtime", "Jobs", "Events", "Webhooks", "Licenses")
 TABLE_CALLS: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
     "GetItem": lambda db, table, key: db.get_item(TableName=table, Key=key),
     "PutItem": lambda db, table, key: db.put_item(TableName=table, Item=key),
