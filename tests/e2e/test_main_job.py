@@ -296,7 +296,7 @@ def test_19_a_replay_delivers_it_once_the_fault_is_gone(api, story):
 
     replayed = api.post(f"/admin/plugins/{moody.slug}/events/replay", {"event_id": letter["event_id"]})
 
-    assert replayed == {"replayed": 1}
+    assert replayed == {"replayed": 1, "has_more": False}
     eventually(lambda: "Moriarty" in api.run(f"{moody.slug}-met"), 90, lambda: f"met {api.run(f'{moody.slug}-met')}")
     assert api.dead_letters(moody.slug) == []
 
