@@ -65,7 +65,9 @@ def test_a_pod_that_was_deleted_comes_back_and_one_that_nobody_owns_goes(user, s
     eventually(lambda: named(pods).get(mine) not in (None, uid), within_s=60)
     eventually(lambda: stray["name"] not in named(pods), within_s=60)
 
-    assert set(done) == {"users_removed", "sessions_ended_or_warned", "drifted", "nodes_measured"}, "each of the sweeps ran, with the rights it has"
+    assert set(done) == {"users_removed", "sessions_ended_or_warned", "drifted", "nodes_measured"}, (
+        "each of the sweeps ran, with the rights it has"
+    )
     assert done["nodes_measured"] > 0
     eventually(lambda: user.api.get(path)["ready"], within_s=60)
 
