@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests import npm_packages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -18,12 +19,7 @@ _SLOW = "module.exports = {\n  async onLoad() {\n    await new Promise((done) =>
 @pytest.fixture(scope="session")
 def event_source():
     """``event_source(url, break_after=…)``: the events, as a page gets them. npm brings the client the first time."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed, so there is no EventSource client")
-    if not (_PROJECT / "node_modules" / "eventsource").exists():
-        fetched = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit"], cwd=_PROJECT, capture_output=True, text=True, timeout=120)
-        if fetched.returncode != 0:
-            pytest.skip(f"npm brings no EventSource client: {fetched.stderr[-300:]}")
+    npm_packages.fetched(_PROJECT, "no EventSource follows a job")
 
     def follow(url, break_after=0):
         command = ["node", "follow.mjs", url, str(break_after)]

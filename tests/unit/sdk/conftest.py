@@ -4,8 +4,6 @@ import importlib
 import itertools
 import json
 import logging
-import shutil
-import subprocess
 import sys
 import textwrap
 import warnings
@@ -17,20 +15,13 @@ from typing import Any
 import pytest
 from sdk_fake_platform import FakePlatform, serve
 
+from tests import npm_packages
+
 
 @pytest.fixture(scope="session")
 def typescript() -> Path:
     """The folder of the TypeScript compiler, which npm brings the first time."""
-    project = Path(__file__).parents[2] / "sdk" / "typescript"
-    package = project / "node_modules" / "typescript"
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed, so there is no TypeScript compiler: THE TYPES ARE NOT CHECKED")
-    if not package.exists():
-        fetch = ["npm", "ci", "--ignore-scripts", "--no-audit"]
-        fetched = subprocess.run(fetch, cwd=project, capture_output=True, text=True, timeout=120)
-        if fetched.returncode != 0:
-            pytest.skip(f"npm brings no TypeScript compiler, so THE TYPES ARE NOT CHECKED: {fetched.stderr[-300:]}")
-    return package
+    return npm_packages.fetched(Path(__file__).parents[2] / "sdk" / "typescript", "THE TYPES ARE NOT CHECKED") / "typescript"
 
 
 @pytest.fixture
