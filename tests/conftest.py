@@ -74,8 +74,11 @@ def aws(_quick_moto: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """
     from moto import mock_aws
 
+    from chalicelib.accounts import allowed
     from chalicelib.core import aws as doors
 
+    # What a container knows for a second is another test's world.
+    allowed.forget()
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):

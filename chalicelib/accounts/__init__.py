@@ -7,21 +7,26 @@ Promises
     Of requests, never one more is let through than a caller is allowed in a minute, or a plugin in a day (``counts``).
     Guessing passwords is slowed down, and keeps nobody else from signing in (``guessing``).
     Who signs in with a wrong name learns no more, and waits no less, than with a wrong password.
+    There is always an administrator: the last one is neither deleted nor given another role (``last_administrator``).
+    A tier's quotas hold, as they are, for whatever begins after they were changed, and no user is touched for it (``tiers``).
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import counts, guessing, sso, visits
+from chalicelib.accounts import allowed, counts, guessing, sso, tiers, visits
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import (
     InvalidEmail,
+    LastAdministrator,
     PasswordChangeRequired,
     SignInLocked,
     SsoFailed,
+    TierNotFound,
     TokenNotFound,
     UserAlreadyExists,
     UserNotFound,
     WrongCredentials,
 )
+from chalicelib.accounts.last_administrator import kept as keeping_an_administrator
 from chalicelib.accounts.permissions import ROLES, SCOPES
 from chalicelib.accounts.sign_in import SignedIn, login, logout
 from chalicelib.accounts.token_text import is_well_formed as is_token
@@ -38,13 +43,14 @@ from chalicelib.accounts.tokens import (
     revoke_plugin_token,
     revoke_token,
 )
-from chalicelib.accounts.user import TIERS, Quotas, User, is_email, user_object
+from chalicelib.accounts.user import TIERS, Quotas, User, is_email, quotas_object, user_object
 from chalicelib.accounts.users import (
     administrators,
     create_user,
     delete_user,
     find_user,
     get_user,
+    give_up_power,
     list_users,
     require_power_over,
     set_password,
@@ -58,12 +64,14 @@ __all__ = [
     "TIERS",
     "Caller",
     "InvalidEmail",
+    "LastAdministrator",
     "NewToken",
     "PasswordChangeRequired",
     "Quotas",
     "SignInLocked",
     "SignedIn",
     "SsoFailed",
+    "TierNotFound",
     "Token",
     "TokenNotFound",
     "User",
@@ -71,6 +79,7 @@ __all__ = [
     "UserNotFound",
     "WrongCredentials",
     "administrators",
+    "allowed",
     "caller_of",
     "counts",
     "create_token",
@@ -79,22 +88,26 @@ __all__ = [
     "drop_plugin_token",
     "find_user",
     "get_user",
+    "give_up_power",
     "guessing",
     "holder_of",
     "is_email",
     "is_token",
     "issue_plugin_token",
+    "keeping_an_administrator",
     "list_tokens",
     "list_users",
     "login",
     "logout",
     "must_be_readable",
+    "quotas_object",
     "require_power_over",
     "revoke_plugin_token",
     "revoke_token",
     "set_password",
     "sso",
     "suspend",
+    "tiers",
     "update_user",
     "user_object",
     "visits",

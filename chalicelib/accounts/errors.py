@@ -3,9 +3,11 @@
 NotFound
 ├── SsoNotConfigured     404
 ├── UserNotFound         404
+├── TierNotFound         404
 └── TokenNotFound        404
 Conflict
-└── UserAlreadyExists    409
+├── UserAlreadyExists    409
+└── LastAdministrator    409
 ValidationError
 └── InvalidEmail         422
 RateLimited
@@ -18,6 +20,8 @@ Unauthenticated
 ├── SsoFailed            401
 └── WrongCredentials     401   the code stays UNAUTHENTICATED: which of the two was wrong is nobody's business
 """
+
+from collections.abc import Iterable
 
 from chalicelib.core.errors import (
     Conflict,
@@ -50,6 +54,22 @@ class UserAlreadyExists(Conflict):
 
     def __init__(self, username: str) -> None:
         super().__init__(f"The username '{username}' is taken", username=username)
+
+
+class LastAdministrator(Conflict):
+    code = "LAST_ADMINISTRATOR"
+    message = "There must always be an administrator"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"'{username}' is the only administrator; make somebody else one first", username=username)
+
+
+class TierNotFound(NotFound):
+    code = "TIER_NOT_FOUND"
+    message = "There is no such tier"
+
+    def __init__(self, tier: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no tier '{tier}'; there are: {', '.join(known)}", tier=tier)
 
 
 class InvalidEmail(ValidationError):

@@ -8,7 +8,7 @@
     wrong passwords          GUESSES#{username}  {bucket}   (guessing.py)
     known devices            KNOWN#{username}    {hash}     (guessing.py) and addresses
     a plugin's latest token  PLUGIN#{slug}    TOKEN
-    what callers may ask     PLATFORM         RATES         (counts.py)
+    what callers may ask,    PLATFORM         RATES         (allowed.py) and what users of a tier may use
     a caller's requests      CALLS#{kind}#{name}  {day}     (counts.py) a count for each group and minute, and a plugin's of the day
 
 A token is two items, written and removed in one transaction. The second lies under its owner and not in an index, because an index is
@@ -24,7 +24,8 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.accounts.user import OF_TIER, User, effective_quotas
+from chalicelib.accounts import allowed
+from chalicelib.accounts.user import TIERS, User, effective_quotas
 from chalicelib.core import clock
 from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import EventSourced
@@ -94,13 +95,14 @@ class UserRow(EventSourced, Row):
         return self
 
     def user(self) -> User:
+        """With the quotas of its tier: no call, where the tiers were read along with this row."""
         return User(
             username=self.username,
             full_name=self.full_name,
             email=self.email,
             tier=self.tier,
             role=self.role,
-            quotas=effective_quotas(self.tier, self.own_quotas),
+            quotas=effective_quotas(allowed.tiers()[self.tier], self.own_quotas),
             created_at=clock.parse_rfc3339(self.created_at),
             updated_at=clock.parse_rfc3339(self.updated_at),
             last_login=clock.parse_rfc3339(self.last_login) if self.last_login else None,
@@ -198,20 +200,16 @@ def plugin_token_row(slug: str, **attributes: Any) -> PluginTokenRow:
     return PluginTokenRow(f"PLUGIN#{slug}", _TOKEN, **attributes)
 
 
-def find_user(username: str) -> UserRow | None:
-    """One strongly consistent GetItem."""
-    try:
-        return UserRow.get(user_key(username), _USER, consistent_read=True)
-    except UserRow.DoesNotExist:
-        return None
+def find_user(username: str, *, anew: bool = False) -> UserRow | None:
+    """One strongly consistent read, along with what is allowed: with ``anew`` the tiers are those of this very moment."""
+    found = allowed.read_along(user_key(username), _USER, anew=anew)
+    return UserRow.from_raw_data(found) if found else None
 
 
 def find_token(token_id: str) -> TokenRow | None:
-    """One strongly consistent GetItem."""
-    try:
-        return TokenRow.get(f"TOKEN#{token_id}", _TOKEN, consistent_read=True)
-    except TokenRow.DoesNotExist:
-        return None
+    """One strongly consistent read, along with what is allowed."""
+    found = allowed.read_along(f"TOKEN#{token_id}", _TOKEN)
+    return TokenRow.from_raw_data(found) if found else None
 
 
 def find_ticket(ticket_id: str) -> TicketRow | None:
@@ -245,7 +243,7 @@ def users_by_name(tier: str | None, after: str | None, at_most: int) -> Iterator
     def one(tier: str) -> Iterator[UserRow]:
         return iter(UserRow.of_tier.query(f"TIER#{tier}", OfTier.gsi1sk > after if after else None, limit=at_most))
 
-    return one(tier) if tier else heapq.merge(*map(one, OF_TIER), key=lambda row: row.username)
+    return one(tier) if tier else heapq.merge(*map(one, TIERS), key=lambda row: row.username)
 
 
 def usernames_of_role(role: str) -> list[str]:

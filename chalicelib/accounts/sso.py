@@ -8,6 +8,7 @@ administrator's.
 Promises
     A sign-in that was begun in one browser ends in that browser, once, within ten minutes.
     Groups that are mapped to roles decide the role at each sign-in; without a mapping, roles are the platform's own business.
+    The last administrator stays one, whatever the groups say.
     A program gets its token for a code that works once, within a minute, and only with the secret of whoever began (PKCE).
     The client's secret is stored encrypted, and never shown.
 """
@@ -28,12 +29,12 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DeleteError
 
 from chalicelib.accounts import sign_in, users
-from chalicelib.accounts.errors import SsoFailed, SsoNotConfigured, SsoUnavailable, UserAlreadyExists
+from chalicelib.accounts.errors import LastAdministrator, SsoFailed, SsoNotConfigured, SsoUnavailable, UserAlreadyExists
 from chalicelib.accounts.oidc import Provider, challenge_of, is_safe_address
 from chalicelib.accounts.permissions import ROLES
 from chalicelib.accounts.sign_in import SignedIn
 from chalicelib.accounts.user import TIERS, User, is_email
-from chalicelib.core import clock, ids, secrets
+from chalicelib.core import clock, ids, log, secrets
 from chalicelib.core.errors import ValidationError
 from chalicelib.core.tables import Row, TableMeta, condition_failed, table
 from chalicelib.events import UnitOfWork, unit_of_work
@@ -197,7 +198,7 @@ def _username_of(claims: Mapping[str, Any], about: SsoSettings) -> str:
         user = users.find_user(username)
         if user is not None and clock.rfc3339(user.created_at) == since:
             if about.roles and user.role != role:
-                users.update_user(username, role=role, by=None)
+                _follow(username, role)
             return str(username)
         # The user was deleted; whoever has the name now is somebody else.
     linked = _linked(claims, about)
@@ -208,6 +209,14 @@ def _username_of(claims: Mapping[str, Any], about: SsoSettings) -> str:
     if not about.creates_users:
         raise SsoFailed("You have no account on this platform; ask an administrator for one")
     return _made(identity, known, claims, about, role)
+
+
+def _follow(username: str, role: str) -> None:
+    try:
+        users.update_user(username, role=role, by=None)
+    except LastAdministrator as refused:
+        # Groups at a provider must not leave a platform that nobody can run; refusing the sign-in would do just that.
+        log.logger().warning(refused.message, extra={"user": username, "role_by_groups": role})
 
 
 def role_of(claims: Mapping[str, Any], about: SsoSettings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,10 @@ class Quotas:
         return parse_duration(self.max_session_duration)
 
 
+# Each quota's name here, and in the document.
+SHOWN = {"memory": "memory", "max_sessions": "maxSessions", "storage": "storage", "max_session_duration": "maxSessionDuration"}
+
+# As shipped; administrators change them (tiers.py).
 # A free user has room for two browsers for a morning; a professional for a working day's five tools; an enterprise for a lab.
 OF_TIER = {
     "free": Quotas(memory="4Gi", max_sessions=2, storage="10Gi", max_session_duration="4h"),
@@ -79,18 +83,18 @@ def user_object(user: User) -> dict[str, Any]:
         "fullName": user.full_name,
         "email": user.email,
         "tier": user.tier,
-        "quotas": {
-            "memory": user.quotas.memory,
-            "maxSessions": user.quotas.max_sessions,
-            "storage": user.quotas.storage,
-            "maxSessionDuration": user.quotas.max_session_duration,
-        },
+        "quotas": quotas_object(user.quotas),
         "createdAt": clock.rfc3339(user.created_at),
         "updatedAt": clock.rfc3339(user.updated_at),
     }
     if user.last_login is not None:
         shown["lastLogin"] = clock.rfc3339(user.last_login)
     return shown
+
+
+def quotas_object(quotas: Quotas) -> dict[str, Any]:
+    """The documented quotas of a User."""
+    return {shown: getattr(quotas, name) for name, shown in SHOWN.items()}
 
 
 def is_email(text: str) -> bool:
@@ -110,9 +114,9 @@ def is_email(text: str) -> bool:
     )
 
 
-def effective_quotas(tier: str, own: Mapping[str, Any]) -> Quotas:
-    """The tier's quotas with the user's ``own`` (keys as in Quotas) in their place."""
-    return Quotas(**{**vars(OF_TIER[tier]), **own})
+def effective_quotas(of_tier: Quotas, own: Mapping[str, Any]) -> Quotas:
+    """The tier's quotas with the user's ``own`` (keys as in Quotas) in their place, one by one."""
+    return replace(of_tier, **own)
 
 
 def changed_quotas(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,14 +148,13 @@ def check_user(
         faults["password"] = [f"Must have {SHORTEST} to {LONGEST} characters"]
     for name, value in (quotas or {}).items():
         if value is not None and (fault := _quota_fault(name, value)):
-            faults[f"quotas.{_SHOWN[name]}"] = [fault]
+            faults[f"quotas.{SHOWN[name]}"] = [fault]
     if faults:
         raise ValidationError(faults)
     if email is not None and not is_email(email):
         raise InvalidEmail(email)
 
 
-_SHOWN = {"memory": "memory", "max_sessions": "maxSessions", "storage": "storage", "max_session_duration": "maxSessionDuration"}
 _PARSERS: dict[str, Callable[[str], int]] = {"memory": parse_memory, "storage": parse_memory, "max_session_duration": parse_duration}
 
 

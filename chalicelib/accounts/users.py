@@ -8,7 +8,7 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.accounts import models, passwords, tokens
+from chalicelib.accounts import last_administrator, models, passwords, tokens
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import UserAlreadyExists, UserNotFound, WrongCredentials
 from chalicelib.accounts.models import UserRow
@@ -17,18 +17,19 @@ from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
 from chalicelib.core.pagination import decode_cursor, encode_cursor
 from chalicelib.core.tables import condition_failed
-from chalicelib.events import Actor, UnitOfWork, retried, unit_of_work
+from chalicelib.events import Actor, UnitOfWork, unit_of_work
 
 
 def find_user(username: str) -> User | None:
-    """One strongly consistent GetItem."""
+    """One strongly consistent read."""
     row = models.find_user(username)
     return row.user() if row else None
 
 
-def get_user(username: str) -> User:
-    """One strongly consistent GetItem. Raises: UserNotFound."""
-    return _row(username).user()
+def get_user(username: str, *, anew: bool = False) -> User:
+    """One strongly consistent read. With ``anew`` the quotas are those of this very moment, though an administrator changed the tier's in
+    another container just now; else they may be a second old. Raises: UserNotFound."""
+    return _row(username, anew=anew).user()
 
 
 def list_users(tier: str | None = None, limit: int = 100, offset: int = 0, cursor: str | None = None) -> tuple[list[User], str | None]:
@@ -88,12 +89,21 @@ def create_user(
         created_at=now,
         updated_at=now,
     ).indexed()
-    with unit_of_work(_actor(by)) as work:
-        work.create(row, otherwise=UserAlreadyExists(username))
-        work.emit("user.created", row, user_object(row.user()))
-        if along is not None:
-            along(work, row.user())
-    return row.user()
+    user = row.user()
+
+    @last_administrator.kept
+    def create() -> None:
+        row.event_sequence = 0
+        with unit_of_work(_actor(by)) as work:
+            work.create(row, otherwise=UserAlreadyExists(username))
+            work.emit("user.created", row, user_object(user))
+            if role == "admin":
+                last_administrator.join(work, username)
+            if along is not None:
+                along(work, user)
+
+    create()
+    return user
 
 
 def update_user(
@@ -116,7 +126,7 @@ def update_user(
     ``must_change_password`` the next sign-in asks for a new one, and every present one ends. ``by`` None is the
     platform itself.
 
-    Raises: PermissionDenied, UserNotFound, ValidationError, InvalidEmail, WrongCredentials.
+    Raises: PermissionDenied, UserNotFound, ValidationError, InvalidEmail, WrongCredentials, LastAdministrator.
     """
     is_own = by is not None and not by.is_plugin and by.id == username
     if not is_own or tier is not None or quotas is not None or role is not None or must_change_password is not None:
@@ -128,9 +138,10 @@ def update_user(
         raise WrongCredentials("Changing your own password needs the present one, as 'currentPassword'")
     password_hash = passwords.hashed(password) if password is not None else None
 
-    @retried
+    @last_administrator.kept
     def change() -> User:
         row = _row(username)
+        was_admin = row.role == "admin"
         if not is_own:
             require_power_over(row.user(), by)
         row.full_name = full_name if full_name is not None else row.full_name
@@ -148,6 +159,11 @@ def update_user(
         with unit_of_work(_actor(by)) as work:
             work.save(row)
             work.emit("user.updated", row, user_object(user))
+            if was_admin and row.role != "admin":
+                last_administrator.leave(work, username)
+            elif not was_admin and row.role == "admin" and not row.is_suspended:
+                # Who is being removed is none of those who are left to run the platform.
+                last_administrator.join(work, username)
         return user
 
     user = change()
@@ -177,24 +193,40 @@ def suspend(username: str) -> None:
 def delete_user(username: str, by: Caller | None) -> None:
     """Delete the user and all of their tokens. Sessions and storage are the caller's to remove.
 
-    Raises: PermissionDenied, UserNotFound (also then no token is left: a try that died halfway is finished by the next).
+    Raises: PermissionDenied, LastAdministrator, UserNotFound (also then no token is left: a try that died halfway is finished by the next).
     """
     _may_manage(by)
     if (row := models.find_user(username)) is not None:
         require_power_over(row.user(), by)
+        # First of all: who is refused because there is no other administrator keeps what they have.
+        _lay_down_power(row.user(), by)
     # Before and after: before, so that hardly any outlives a crash in between; after, for those made meanwhile.
     tokens.end_all_tokens(username)
     _delete_row(username, by)
     tokens.end_all_tokens(username)
 
 
-@retried
+def give_up_power(work: UnitOfWork, user: User) -> None:
+    """From the transaction on, this user is no longer one of the administrators who are left: what begins a removal. The use case is one
+    that ``keeping_an_administrator`` wraps, and raises LastAdministrator for the only one."""
+    if user.role == "admin":
+        last_administrator.leave(work, user.username)
+
+
+@last_administrator.kept
+def _lay_down_power(user: User, by: Caller | None) -> None:
+    with unit_of_work(_actor(by)) as work:
+        give_up_power(work, user)
+
+
+@last_administrator.kept
 def _delete_row(username: str, by: Caller | None) -> None:
     row = _row(username)
     require_power_over(row.user(), by)
     with unit_of_work(_actor(by)) as work:
         work.delete(row)
         work.emit("user.deleted", row, user_object(row.user()))
+        give_up_power(work, row.user())
 
 
 def require_power_over(user: User, by: Caller | None) -> None:
@@ -203,8 +235,8 @@ def require_power_over(user: User, by: Caller | None) -> None:
         raise PermissionDenied("Changing an administrator needs the scope 'admin', which the token does not have", scope="admin")
 
 
-def _row(username: str) -> UserRow:
-    row = models.find_user(username)
+def _row(username: str, *, anew: bool = False) -> UserRow:
+    row = models.find_user(username, anew=anew)
     if row is None:
         raise UserNotFound(username)
     return row

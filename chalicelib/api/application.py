@@ -36,6 +36,7 @@ RESOURCES = {
     "storage": ("storage",),
     "tables": ("tables",),
     "templates": ("templates",),
+    "tiers": ("admin",),
     "updates": ("admin",),
     "uploads": ("uploads",),
     "users": ("users",),

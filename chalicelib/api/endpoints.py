@@ -35,7 +35,7 @@ def serve(request: Request, slug: str, path: str = "") -> Reply:
         count_caller(request, caller)
     elif accounts.counts.are_on():
         # Nobody's token was read, and the rates with it.
-        accounts.counts.rates()
+        accounts.allowed.rates()
         count(request, "stranger", f"{slug}#{request.source_ip}", "general")
     if caller is not None and not endpoint.is_public:
         endpoint.must_be_open_to(caller)

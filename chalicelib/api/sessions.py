@@ -123,6 +123,13 @@ def user_sessions(request: Request, username: str) -> Reply:
     return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
 
 
+@routes.get("/users/{username}/usage", scope="read:users", returns="Usage", aws_calls=3)
+def usage(request: Request, username: str) -> Reply:
+    """What a user has taken of the quotas, and what is allowed; memory and storage in bytes. Everybody's own; others' with users.view.
+    404 USER_NOT_FOUND."""
+    return Reply(views.usage(sessions.usage_of(username, by=request.caller)))
+
+
 # For a user without sessions: token, user, the removal's beginning; nobody signs in any more, and the tokens die; sessions, counters, inbox
 # and marks; then the tokens twice, the row read and deleted; the removal's end. Each session adds two.
 @routes.delete(

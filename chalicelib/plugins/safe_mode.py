@@ -36,7 +36,7 @@ def switch(*, on: bool, by: Caller) -> SafeMode:
     """Enter or leave safe mode; again is fine. What holds when it returns; ``left`` names plugins whose queues follow within a minute."""
     if declare(by, on=on):
         # Until then a container may go by what it read before.
-        time.sleep(accounts.counts.FRESH_S)
+        time.sleep(accounts.allowed.FRESH_S)
     settle()
     return runtime.active.safe_mode()
 

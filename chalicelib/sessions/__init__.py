@@ -17,6 +17,7 @@ from chalicelib.sessions.ending import KEEP_RUNNING, end_due
 from chalicelib.sessions.errors import SessionNotFound, SessionNotRunning
 from chalicelib.sessions.explaining import status_object
 from chalicelib.sessions.leaving import go_on_removing, remove_user
+from chalicelib.sessions.quotas import Usage
 from chalicelib.sessions.service import (
     DEEPEST_OFFSET,
     DEFAULT_LIMIT,
@@ -30,6 +31,7 @@ from chalicelib.sessions.service import (
     record_activity,
     sessions_of,
     update_session,
+    usage_of,
 )
 from chalicelib.sessions.session import Session, session_object
 from chalicelib.sessions.states import STATES, TRANSITIONS, SessionState
@@ -58,6 +60,7 @@ __all__ = [
     "SessionState",
     "Template",
     "TemplatesListed",
+    "Usage",
     "create_session",
     "create_template",
     "delete_session",
@@ -79,5 +82,6 @@ __all__ = [
     "status_object",
     "template_object",
     "update_session",
+    "usage_of",
     "visiting",
 ]

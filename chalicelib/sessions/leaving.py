@@ -3,6 +3,7 @@
 Promises
     From the beginning on the user cannot sign in, nor begin a session; what tokens they had are dead.
     What does not fit into a request goes on by the minute's sweep, and so does what was killed half-way: a removal that was begun ends.
+    The only administrator cannot be removed; of two who remove each other at once one stays.
     The account goes last, so that nobody who takes the name finds a session or a message of the one before.
     A home is deleted for the very life of the username that was meant.
 """
@@ -13,7 +14,7 @@ import time
 from datetime import timedelta
 
 from chalicelib import accounts, messaging
-from chalicelib.accounts import Caller
+from chalicelib.accounts import Caller, User
 from chalicelib.core import clock, log
 from chalicelib.core.errors import ConcurrentChange, ValidationError
 from chalicelib.events import unit_of_work
@@ -33,7 +34,7 @@ _INDEX_IS_BEHIND = timedelta(minutes=1)
 def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: bool = False, by: Caller) -> bool:
     """Delete a user, their sessions unless these are to stay, and their home if asked. False: begun, and goes on by itself.
 
-    Raises: UserNotFound, PermissionDenied, ValidationError.
+    Raises: UserNotFound, PermissionDenied, ValidationError, LastAdministrator.
     """
     by.require("users.manage")
     if delete_storage and not delete_sessions:
@@ -52,13 +53,21 @@ def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: 
         asked_by={"kind": by.kind, "id": by.id, "name": by.name, "hops": by.hops},
         since=clock.rfc3339(clock.now()),
     )
-    with unit_of_work(by.actor) as work:
-        work.update(models.usage_row(username), [models.UsageRow.closed_for.set(life)])
-        if delete_storage:
-            work.save(models.home_row(username, life))
-        work.save(removal)
+    _begin(user, removal, delete_storage=delete_storage, by=by)
     accounts.suspend(username)
     return _go_on(removal, time.monotonic() + IN_A_REQUEST_S)
+
+
+@accounts.keeping_an_administrator
+def _begin(user: User, removal: RemovalRow, *, delete_storage: bool, by: Caller) -> None:
+    with unit_of_work(by.actor) as work:
+        if delete_storage:
+            quotas.free_home(work, user.username, removal.life)
+            work.save(models.home_row(user.username, removal.life))
+        else:
+            work.update(models.usage_row(user.username), [models.UsageRow.closed_for.set(removal.life)])
+        work.save(removal)
+        accounts.give_up_power(work, user)
 
 
 def go_on_removing() -> int:

@@ -6,7 +6,7 @@ pk                   sk              what
 session#{id}         session         the record; indexes: gsi1 by user, gsi2 by template, gsi3 by state, gsi4 all; newest last;
                                      gsi5 by when the sweep must look at it, gsi6 by its pod's name (both only while it runs)
 session#{id}         launch          what the worker needs beside it (template as it was, environment, labels); in no index
-user#{username}      usage           how much of the user's quotas is taken, changed only together with sessions
+user#{username}      usage           how much of the user's quotas is taken, changed only together with sessions and homes
 user#{username}      home            a home that must go, until it is gone
 user#{username}      removal         a user who is being removed, until they are; index: gsi3 all, oldest first
 template#{name}      template        indexes: gsi1 by category, gsi4 all; by name
@@ -371,13 +371,15 @@ def touched(session: Session, now: datetime) -> Session:
 
 
 class UsageRow(Row):
-    """``closed_for`` is the life of the username (the user's createdAt) that is being removed and gets no more sessions."""
+    """``closed_for`` is the life of the username (the user's createdAt) that is being removed and gets no more sessions. ``home_bytes`` is
+    as large as the home was ever asked to be; absent where there is none."""
 
     class Meta(TableMeta):
         table_name = table("SESSIONS_TABLE")
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default="usage")
+    home_bytes = NumberAttribute(null=True)
     sessions = NumberAttribute(default=0)
     memory_bytes = NumberAttribute(default=0)
     closed_for = UnicodeAttribute(null=True)

@@ -23,6 +23,7 @@ from chalicelib.events.types import SESSION_CHANGED
 from chalicelib.sessions import models, names, options, quotas, timing
 from chalicelib.sessions.errors import InsufficientResources, InvalidStateTransition, QuotaExceeded, SessionNotFound, TemplateNotFound
 from chalicelib.sessions.models import Capacity, LaunchRow, SessionRow
+from chalicelib.sessions.quotas import Usage
 from chalicelib.sessions.session import (
     DEFAULT_IDLE_TIMEOUT,
     DEFAULT_MAX_SESSION_DURATION,
@@ -68,7 +69,7 @@ def create_session(wanted: Mapping[str, Any], *, by: Caller) -> Session:
     options.check_create(wanted)
     username, template_name = wanted["user"], wanted["template"]
     by.require_self_or(username, "sessions.manage")
-    user = accounts.get_user(username)
+    user = accounts.get_user(username, anew=True)
     template, capacity = models.template_and_capacity(template_name)
     if template is None:
         raise TemplateNotFound(f"There is no template '{template_name}'", template=template_name)
@@ -107,9 +108,9 @@ def _create(session: Session, launch: Launch, user: User, by: Caller) -> Session
             work.create(row, otherwise=_IdTaken())
             work.create(models.launch_row(session.id, launch))
             work.emit("session.created", row, session_object(session))
-            quotas.take(work, session.claim, limits)
+            quotas.take(work, session.claim, limits, with_home=session.persistent_home)
     except quotas.NoRoom as refused:
-        raise quotas.explain(session.claim, limits) from refused
+        raise quotas.explain(session.claim, limits, with_home=session.persistent_home) from refused
     return session
 
 
@@ -152,6 +153,12 @@ def sessions_of(username: str, *, by: Caller) -> list[Session]:
     return [row.value() for row in models.sessions(user=username, limit=MOST_AT_ONCE)]
 
 
+def usage_of(username: str, *, by: Caller) -> Usage:
+    """What the user has taken of the quotas, and what is allowed now. Raises UserNotFound, PermissionDenied."""
+    by.require_self_or(username, "users.view")
+    return quotas.usage_of(username)
+
+
 @retried
 def update_session(session_id: str, updates: Mapping[str, Any], *, by: Caller) -> Session:
     """Change a session's state, resources, idle timeout or labels, in one transaction.
@@ -185,7 +192,7 @@ def update_session(session_id: str, updates: Mapping[str, Any], *, by: Caller) -
     if more.sessions > 0 or more.memory_bytes > 0:
         # What a running session has already is room for its next pod, which no look at the nodes counts as free.
         _require_room(Capacity(capacity.shortage, None) if before.state == RUNNING else capacity, after.memory, after.cpu)
-        limits = quotas.limits_of(accounts.get_user(before.user))
+        limits = quotas.limits_of(accounts.get_user(before.user, anew=True))
     try:
         with unit_of_work(by.actor) as work:
             work.save(row.take(after), row.next_revision())
@@ -277,7 +284,7 @@ def extend_session(session_id: str, duration: str | None = None, *, by: Caller) 
         after = replace(after, awake_until=until if keeps else before.awake_until if until > now else None)
     ends = timing.lifetime_ends_at(after)
     if wanted is not None and ends is not None and ends < wanted:
-        user = accounts.get_user(before.user)
+        user = accounts.get_user(before.user, anew=True)
         after = replace(after, max_session_duration=_longer_life(after, wanted, user, as_much_as_possible=duration is None))
     with unit_of_work(by.actor) as work:
         work.save(row.take(after), row.next_revision())

@@ -9,12 +9,14 @@ from chalicelib.accounts import ROLES, TIERS
 from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, by_name, many, nullable, one_of, record, ref
 
 _AMOUNTS = record({"memory": TEXT, "cpu": TEXT})
+_QUOTAS = record({"memory": TEXT, "maxSessions": COUNT, "storage": TEXT, "maxSessionDuration": TEXT})
+_TAKEN = record({"used": COUNT, "allowed": COUNT})
 _USER: dict[str, Schema] = {
     "username": TEXT,
     "fullName": TEXT,
     "email": TEXT,
     "tier": TEXT,
-    "quotas": record({"memory": TEXT, "maxSessions": COUNT, "storage": TEXT, "maxSessionDuration": TEXT}),
+    "quotas": _QUOTAS,
     "createdAt": MOMENT,
     "updatedAt": MOMENT,
 }
@@ -73,6 +75,8 @@ SCHEMAS: dict[str, Schema] = {
         },
         {"idleSince": MOMENT, "awakeUntil": MOMENT, "lifetimeEndsAt": MOMENT},
     ),
+    "Tier": record({"tier": one_of(*TIERS), "quotas": _QUOTAS, "shippedQuotas": _QUOTAS, "isChanged": FLAG}),
+    "Usage": record({"sessions": _TAKEN, "memory": _TAKEN, "storage": _TAKEN}),
     "User": record(_USER, {"lastLogin": MOMENT}),
     "Template": record(
         {

@@ -24,7 +24,7 @@ def is_alive(token: str) -> bool:
 def test_a_token_tells_its_caller_with_one_consistent_read(signed_in, aws_calls):
     token = signed_in("jane", role="manager")
     # What administrators allow is known, and fresh; else it is read along, with the same call.
-    accounts.counts.rates()
+    accounts.allowed.rates()
     aws_calls.clear()
 
     caller = accounts.caller_of(token)

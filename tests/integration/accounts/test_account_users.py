@@ -209,6 +209,7 @@ def test_a_user_who_is_not_there_is_not_found(aws, use):
 def test_all_users_are_listed_by_name_whatever_their_tier(aws, aws_calls):
     for username, tier in [("d", "free"), ("a", "pro"), ("c", "enterprise"), ("b", "free")]:
         create(username, tier=tier)
+    accounts.allowed.tiers()
     aws_calls.clear()
 
     found, following = accounts.list_users()
@@ -222,6 +223,7 @@ def test_a_tier_is_listed_with_one_query(aws, aws_calls):
     for username, tier in [("d", "free"), ("a", "pro"), ("c", "free"), ("b", "free")]:
         create(username, tier=tier)
     accounts.update_user("c", tier="pro", by=ADMIN)
+    accounts.allowed.tiers()
     aws_calls.clear()
 
     found, _ = accounts.list_users(tier="pro")

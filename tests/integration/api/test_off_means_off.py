@@ -34,7 +34,7 @@ OPENED = sorted(
 @pytest.fixture
 def hostile(platform, repository, functions, call):
     """Active, with every right and everything that it could register; with what it holds from before it was switched off."""
-    accounts.counts.forget()
+    accounts.allowed.forget()
     repository.publish(package("hostile", permissions=sorted(SCOPES - {"network"})))
     repository.publish(package("guardian", is_core=True))
     platform.loads["hostile"] = {"ok": True, "registered": REGISTERED}
@@ -48,7 +48,7 @@ def hostile(platform, repository, functions, call):
     by = Caller("plugin", "hostile", "hostile", "user", frozenset({"notifications"}))
     held.notification = messaging.notify("ann", "T", "M", actions=[{"label": "Run", "handler": "fn:1"}], by=by).id
     yield held
-    accounts.counts.forget()
+    accounts.allowed.forget()
 
 
 class Held:

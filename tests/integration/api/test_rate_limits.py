@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib import accounts, plugins
-from chalicelib.accounts import Caller, counts
+from chalicelib.accounts import Caller, allowed, counts
 from chalicelib.core import clock
 from chalicelib.core.errors import DailyQuotaExceeded, RateLimited
 from chalicelib.core.rate_limiter import DEFAULT_PER_MINUTE, Window
@@ -24,10 +24,10 @@ DAY_S = 24 * 3600
 def limited(aws, monkeypatch):
     """Limits are on, and it is early in a minute and in a day: no test runs over the edge of a window by chance."""
     monkeypatch.setenv("STREAMSPACE_RATE_LIMITS", "on")
-    counts.forget()
+    allowed.forget()
     with clock.travel(DAY_S - time.time() % DAY_S + 60):
         yield
-    counts.forget()
+    allowed.forget()
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_counting_costs_one_call_and_no_other(call, aws_calls, monkeypatch, path
 
 
 def test_reading_the_rates_costs_no_call_of_its_own(call, aws_calls):
-    counts.forget()
+    allowed.forget()
     aws_calls.clear()
 
     call("GET", "/users/none")
@@ -133,7 +133,7 @@ def test_what_is_refused_is_not_counted_and_a_higher_limit_holds_at_once(call, p
 
 def test_another_container_learns_of_a_change_within_a_second(call, platform, aws):
     assert call("GET", "/admin/plugins").status == 200
-    counts.RatesRow(version=1, body='{"per_minute": {"read": 1}, "daily_calls": {}}').save()
+    allowed.AllowedRow(version=1, body='{"per_minute": {"read": 1}, "daily_calls": {}}').save()
 
     with clock.travel(1.1):
         assert call("GET", "/admin/plugins").status == 429
@@ -208,7 +208,7 @@ def test_of_a_plugins_many_calls_at_once_exactly_its_day_passes(aws):
 
     with unit_of_work() as work:
         counts.put_daily_calls(work, "watcher", 25)
-    counts.rates()
+    allowed.rates()
 
     def one(_):
         try:
@@ -233,7 +233,7 @@ def test_a_count_stays_small_however_long_a_caller_asks(aws):
         with clock.travel(minute * 60):
             counts.count("user", "ann", "read")
 
-    items = aws.client("dynamodb").scan(TableName=counts.RatesRow.Meta.table_name)["Items"]
+    items = aws.client("dynamodb").scan(TableName=allowed.AllowedRow.Meta.table_name)["Items"]
     (kept,) = [item for item in items if item["pk"]["S"] == "CALLS#user#ann"]
     assert len(kept) < 12
 
@@ -243,7 +243,7 @@ def test_the_day_goes_with_its_plugin(platform, watcher):
 
     platform.uninstall("watcher")
 
-    assert counts.rates().a_day("watcher") == 100_000
+    assert allowed.rates().a_day("watcher") == 100_000
 
 
 def test_windows_are_the_clocks():

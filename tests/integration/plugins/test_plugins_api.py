@@ -382,7 +382,7 @@ def test_a_page_costs_the_same_however_many_plugins_there_are(api, install, aws_
         install(f"plugin-{number}")
         if number in (0, 11):
             # Whether what administrators allow is read along depends on when it was read last.
-            accounts.counts.rates()
+            accounts.allowed.rates()
             aws_calls.clear()
             api("GET", "/admin/plugins", query={"per_page": 100})
             costs.append(list(aws_calls))

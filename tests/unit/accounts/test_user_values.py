@@ -58,9 +58,9 @@ def test_a_higher_tier_never_gives_less():
 def test_own_quotas_stand_in_place_of_the_tiers_and_the_rest_moves_with_the_tier():
     own = changed_quotas({}, {"memory": "32Gi"})
 
-    assert effective_quotas("free", own).max_sessions == OF_TIER["free"].max_sessions
-    assert effective_quotas("enterprise", own).max_sessions == OF_TIER["enterprise"].max_sessions
-    assert effective_quotas("enterprise", own).memory == "32Gi"
+    assert effective_quotas(OF_TIER["free"], own).max_sessions == OF_TIER["free"].max_sessions
+    assert effective_quotas(OF_TIER["enterprise"], own).max_sessions == OF_TIER["enterprise"].max_sessions
+    assert effective_quotas(OF_TIER["enterprise"], own).memory == "32Gi"
 
 
 @given(
