@@ -104,7 +104,7 @@ def read_along(pk: str, sk: str, *, anew: bool = False) -> dict[str, Any] | None
 
 
 def rates() -> Rates:
-    """One GetItem where it is not known yet, or not fresh: for those who ask without a token. So with the two below."""
+    """One GetItem where it is not known yet, or not fresh: for those who ask without a token. So with ``spared`` and ``tiers``."""
     _read()
     return _Known.rates
 
@@ -123,6 +123,11 @@ def spared() -> frozenset[str] | None:
 def tiers() -> Mapping[str, Quotas]:
     """Each tier's quotas."""
     _read()
+    return _Known.tiers
+
+
+def known_tiers() -> Mapping[str, Quotas]:
+    """What this container read last, without a call: for whoever has just read a user."""
     return _Known.tiers
 
 

@@ -63,7 +63,7 @@ def leave(work: UnitOfWork, username: str) -> None:
     """From the transaction on, this is no administrator any more. Is none already is fine. Not for the only one: LastAdministrator."""
     usernames = AdministratorsRow.usernames
     is_listed, count = usernames.contains(username), size(usernames)
-    there_are_others = (is_listed & (count > 1)) | (~is_listed & (count > 0))
+    there_are_others = usernames.exists() & ((is_listed & (count > 1)) | (~is_listed & (count > 0)))
     work.update(AdministratorsRow(*_KEY), [usernames.delete({username})], there_are_others, otherwise=_OnlyOne(username))
 
 
@@ -79,20 +79,28 @@ def kept(use_case: Callable[P, R]) -> Callable[P, R]:
             _write_down()
             raise
         except _OnlyOne as refused:
-            if not _write_down():
-                raise LastAdministrator(refused.username) from refused
-            raise
+            if _are_others(refused.username):
+                raise
+            raise LastAdministrator(refused.username) from refused
 
     return run
 
 
-def _write_down() -> bool:
-    """Begin the set with those whom the index knows; False: it was there. A platform does this once."""
+def _are_others(username: str) -> bool:
+    """Whether it is worth another try: there are others by now, or they were not written down yet."""
+    try:
+        known = AdministratorsRow.get(*_KEY, consistent_read=True).usernames or set()
+    except AdministratorsRow.DoesNotExist:
+        _write_down()
+        return True
+    return bool(known - {username})
+
+
+def _write_down() -> None:
+    """Begin the set with those whom the index knows. A platform does this once; is there already is fine."""
     row = AdministratorsRow(*_KEY, usernames=set(models.usernames_of_role("admin")) or None)
     try:
         row.save(condition=AdministratorsRow.pk.does_not_exist())
     except PutError as error:
         if not condition_failed(error):
             raise
-        return False
-    return True

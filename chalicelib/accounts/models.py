@@ -95,14 +95,14 @@ class UserRow(EventSourced, Row):
         return self
 
     def user(self) -> User:
-        """With the quotas of its tier: no call, where the tiers were read along with this row."""
+        """With the quotas of its tier, as they were when this container last read them: with this row, or for the list that it is in."""
         return User(
             username=self.username,
             full_name=self.full_name,
             email=self.email,
             tier=self.tier,
             role=self.role,
-            quotas=effective_quotas(allowed.tiers()[self.tier], self.own_quotas),
+            quotas=effective_quotas(allowed.known_tiers()[self.tier], self.own_quotas),
             created_at=clock.parse_rfc3339(self.created_at),
             updated_at=clock.parse_rfc3339(self.updated_at),
             last_login=clock.parse_rfc3339(self.last_login) if self.last_login else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from chalicelib.accounts import last_administrator, models, passwords, tokens
+from chalicelib.accounts import allowed, last_administrator, models, passwords, tokens
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import UserAlreadyExists, UserNotFound, WrongCredentials
 from chalicelib.accounts.models import UserRow
@@ -40,6 +40,7 @@ def list_users(tier: str | None = None, limit: int = 100, offset: int = 0, curso
     after = decode_cursor(cursor).get("after") if cursor else None
     if cursor and not isinstance(after, str):
         raise ValidationError({"cursor": ["The cursor is not one that this list gave out"]})
+    allowed.tiers()
     rows = islice(models.users_by_name(tier, after, offset + limit + 1), offset, None)
     found = [row.user() for row in islice(rows, limit)]
     has_more = bool(found) and next(rows, None) is not None
@@ -75,6 +76,7 @@ def create_user(
     if password is not None or role != "user" or must_change_password:
         _may_give_power(by)
     check_user(username=username, full_name=full_name, email=email, tier=tier, quotas=quotas, role=role, password=password)
+    allowed.tiers()
     now = clock.rfc3339(clock.now())
     row = UserRow(
         models.user_key(username),

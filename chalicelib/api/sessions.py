@@ -141,8 +141,8 @@ def usage(request: Request, username: str) -> Reply:
     aws_calls=19,
 )
 def delete_user(request: Request, username: str) -> Reply:
-    """deleteUser(). 202 where there is more to delete than fits into a request: it goes on by itself. 404 USER_NOT_FOUND; 422
-    VALIDATION_ERROR for a home without its sessions."""
+    """deleteUser(). 202 where there is more to delete than fits into a request: it goes on by itself. 404 USER_NOT_FOUND; 409
+    LAST_ADMINISTRATOR; 422 VALIDATION_ERROR for a home without its sessions."""
     is_done = sessions.remove_user(
         username,
         delete_sessions=request.query["deleteSessions"],

@@ -116,7 +116,8 @@ def user(request: Request, username: str) -> Reply:
 @routes.patch("/users/{username}", scope="write:users", body=_CHANGES, returns="User", aws_calls=7)
 def update_user(request: Request, username: str) -> Reply:
     """updateUser(), and ``role`` and ``password``. Everybody their own name, email and (with ``currentPassword``) password; the rest, and
-    others', with users.manage. 404 USER_NOT_FOUND, 422 INVALID_EMAIL, 422 VALIDATION_ERROR, 401 for a wrong ``currentPassword``."""
+    others', with users.manage. 404 USER_NOT_FOUND, 409 LAST_ADMINISTRATOR, 422 INVALID_EMAIL, 422 VALIDATION_ERROR, 401 for a wrong
+    ``currentPassword``."""
     given = request.body
     user = accounts.update_user(
         username,

@@ -129,7 +129,8 @@ def test_signing_in_over_http_counts_and_remembers(accounts_api, person, aws_cal
     assert aws_calls == ["BatchGetItem", "GetItem", "TransactWriteItems", "BatchWriteItem"]
     aws_calls.clear()
     wrong = [accounts_api("POST", "/auth/login", {**right, "password": "wrong"}) for _ in range(10)]
-    assert aws_calls == ["BatchGetItem", "GetItem", "UpdateItem"] * 10
+    # The second one reads along what is allowed, where that was read more than a second ago.
+    assert [call.removeprefix("Batch") for call in aws_calls] == ["GetItem", "GetItem", "UpdateItem"] * 10
     locked = accounts_api("POST", "/auth/login", right)
 
     assert signed_in.status == 200

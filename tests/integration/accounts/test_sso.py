@@ -142,9 +142,20 @@ def test_it_is_off_until_somebody_turns_it_on(provider, configured, browser):
 
 def test_groups_give_roles_at_each_sign_in(configured, sign_in):
     configured(roles={"ops": "admin", "leads": "manager"})
+    accounts.create_user(username="root", full_name="Root", email="root@example.com", role="admin", by=None)
 
     assert who_is(sign_in({**JANE, "groups": ["staff", "leads", "ops"]})).role == "admin"
     assert who_is(sign_in({**JANE, "groups": "leads"})).role == "manager"
+    assert who_is(sign_in(JANE)).role == "user"
+
+
+def test_the_last_administrator_signs_in_as_one_whatever_the_groups_say(configured, sign_in):
+    configured(roles={"ops": "admin"})
+    assert who_is(sign_in({**JANE, "groups": "ops"})).role == "admin"
+
+    assert who_is(sign_in(JANE)).role == "admin"
+
+    accounts.create_user(username="root", full_name="Root", email="root@example.com", role="admin", by=None)
     assert who_is(sign_in(JANE)).role == "user"
 
 
