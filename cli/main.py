@@ -19,6 +19,7 @@ from cli import (
     sessions,
     sso,
     templates,
+    tiers,
     users,
     webhooks,
 )
@@ -77,6 +78,7 @@ for command in (
     jobs.jobs,
     sessions.sessions,
     users.users,
+    tiers.admin,
     sso.sso,
     templates.templates,
     commands.commands,

@@ -6,7 +6,7 @@ import click
 
 from cli.client import segment
 from cli.context import Context, pass_context
-from cli.output import Columns, json_option, show, visible
+from cli.output import Columns, json_option, show, show_json, visible
 
 _COLUMNS: Columns = {
     "username": "username",
@@ -49,6 +49,28 @@ def list_users(context: Context, tier: str | None, as_json: bool) -> None:
 def show_user(context: Context, username: str, as_json: bool) -> None:
     """One user, with quotas."""
     show(context.client.get(f"/users/{segment(username)}").data, _DETAILS, as_json=as_json)
+
+
+@users.command()
+@click.argument("username")
+@json_option
+@pass_context
+def usage(context: Context, username: str, as_json: bool) -> None:
+    """What a user has taken of the quotas."""
+    found = context.client.get(f"/users/{segment(username)}/usage").data
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        {"quota": name, **{key: number if name == "sessions" else _quantity(number) for key, number in of.items()}}
+        for name, of in found.items()
+    ]
+    show(rows, {"quota": "quota", "used": "used", "allowed": "allowed"}, as_json=False)
+
+
+def _quantity(amount: int) -> str:
+    unit, size = next(((unit, size) for unit, size in (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024)) if amount >= size), ("", 1))
+    return f"{amount / size:.4g}{unit}"
 
 
 @users.command()
