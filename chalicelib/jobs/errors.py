@@ -1,6 +1,14 @@
 """What can go wrong with a job, as a caller sees it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from chalicelib.core.errors import Conflict, NotFound, StreamSpaceError
+from chalicelib.licensing import LicenseExpired, LicenseInvalid
+
+if TYPE_CHECKING:
+    from chalicelib.jobs.records import Job
 
 
 class JobNotFound(NotFound):
@@ -38,3 +46,24 @@ class RestorationFailed(StreamSpaceError):
 class UpdateFailed(StreamSpaceError):
     code, status = "UPDATE_FAILED", 500
     message = "Plugin update failed; the version before it is in place again"
+
+
+_OF_KIND: dict[str, type[StreamSpaceError]] = {
+    "install": InstallationFailed,
+    "restore": RestorationFailed,
+    "uninstall": UninstallationFailed,
+    "update": UpdateFailed,
+}
+# What the caller sent with the request, and the document has an error of its own for. Source: REST, Error Codes
+_CALLERS_OWN = {error.code: error for error in (LicenseExpired, LicenseInvalid)}
+
+
+def failure_of(job: Job) -> StreamSpaceError:
+    """Of a job that has ended without success. ``details``: ``job_id``, ``step``, ``cause`` (the error there), ``left`` (what could not be
+    removed)."""
+    cause: dict[str, Any] = job.error or {}
+    details = {"job_id": job.id, "step": cause.get("step"), "cause": cause, "left": job.left}
+    own = _CALLERS_OWN.get(cause.get("code", ""))
+    if own is not None:
+        return own(**{**cause["details"], **details})
+    return _OF_KIND[job.kind](cause.get("message"), **details)
