@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import jobs, messaging, plugins
 from chalicelib.core import clock
-from chalicelib.events import history
 from chalicelib.marketplace import MarketplaceUnavailable
 from chalicelib.plugins import DefaultPolicy, PluginDenied, PluginLists, PluginPinned, PluginUpToDate, UpdatePolicy
 from chalicelib.workers import updates as worker
+from tests.event_history import history
 from tests.integration.jobs.conftest import ADMIN, package, public_key
 from tests.integration.jobs.test_faults import refused
 

@@ -12,11 +12,11 @@ import pytest
 from chalicelib import accounts, jobs, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import OperationInProgress, ValidationError
-from chalicelib.events import history
 from chalicelib.jobs import artifacts
 from chalicelib.jobs.update import UPDATE
 from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable
 from chalicelib.marketplace import repository as marketplace
+from tests.event_history import history
 from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package
 from tests.integration.jobs.test_faults import BEFORE, KILLED, Fault
 
@@ -99,7 +99,7 @@ def test_the_newest_release_takes_the_place_of_the_old_one(ledger):
     assert job.made["result"]["backup_path"].startswith("/backups/plugins/ledger-1.0.0")
     assert (plugin.version, plugin.status) == ("2.0.0", "active")
     assert runtime.storage.get("ledger", "balance") == 42
-    assert next(history("plugin#ledger")).data["previous_version"] == "1.0.0"
+    assert history("plugin#ledger")[0].data["previous_version"] == "1.0.0"
     assert runtime.active.find("ledger").is_held is False
 
 

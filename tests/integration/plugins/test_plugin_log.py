@@ -6,9 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chalicelib.core import clock, ids
-from chalicelib.events import Event, history, log, unit_of_work
+from chalicelib.events import Event, log, unit_of_work
 from chalicelib.events.tally import Tally
 from chalicelib.plugins import registry
+from tests.event_history import history
 
 PATH = "/admin/plugins/watched/events"
 TYPES = ("plugin.settings_changed", "plugin.activated", "plugin.settings_changed")
