@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.errors import Conflict, NotFound, StreamSpaceError
 from chalicelib.licensing import LicenseExpired, LicenseInvalid
+from chalicelib.marketplace import SignatureInvalid
 
 if TYPE_CHECKING:
     from chalicelib.jobs.records import Job
@@ -54,8 +55,8 @@ _OF_KIND: dict[str, type[StreamSpaceError]] = {
     "uninstall": UninstallationFailed,
     "update": UpdateFailed,
 }
-# What the caller sent with the request, and the document has an error of its own for. Source: REST, Error Codes
-_CALLERS_OWN = {error.code: error for error in (LicenseExpired, LicenseInvalid)}
+# The fault of what was asked for, and no accident on the way.
+_OF_WHAT_WAS_ASKED = {error.code: error for error in (LicenseExpired, LicenseInvalid, SignatureInvalid)}
 
 
 def failure_of(job: Job) -> StreamSpaceError:
@@ -63,7 +64,7 @@ def failure_of(job: Job) -> StreamSpaceError:
     removed)."""
     cause: dict[str, Any] = job.error or {}
     details = {"job_id": job.id, "step": cause.get("step"), "cause": cause, "left": job.left}
-    own = _CALLERS_OWN.get(cause.get("code", ""))
-    if own is not None:
-        return own(**{**cause["details"], **details})
+    asked = _OF_WHAT_WAS_ASKED.get(cause.get("code", ""))
+    if asked is not None:
+        return asked.retold(cause["message"], {**cause["details"], **details})
     return _OF_KIND[job.kind](cause.get("message"), **details)

@@ -92,10 +92,10 @@ class Repository:
                 **release,
             },
         )
-        self._sign()
+        self.sign()
         return str(slug)
 
-    def _sign(self) -> None:
+    def sign(self) -> None:
         self.sequence += 1
         files = publication.repository(self.plugins.values(), self.sequence, "2026-01-02T03:04:05Z")
         for path, content in files.items():

@@ -271,13 +271,13 @@ def test_administrators_are_told_once_of_what_is_installed_and_denied(mailer):
 def test_administrators_are_told_once_that_a_plugin_left_the_marketplace(mailer, repository):
     plugins.updates.check()
     left = repository.plugins.pop("mailer")
-    repository._sign()
+    repository.sign()
 
     assert [plugins.updates.check().unlisted, plugins.updates.check().unlisted] == [["mailer"]] * 2
     assert told().count("Installed plugins have left the marketplace") == 1
 
     repository.plugins["mailer"] = left
-    repository._sign()
+    repository.sign()
     assert plugins.updates.check().unlisted == []
 
 

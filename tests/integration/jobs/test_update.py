@@ -385,7 +385,7 @@ def test_a_hole_that_a_release_in_between_mended_makes_the_newest_a_security_upd
     repository.publish(package("ledger", "2.1.0"))
     for release in repository.plugins["ledger"]["releases"]:
         release["is_security_update"] = release["version"] == "2.0.0"
-    repository._sign()
+    repository.sign()
 
     (found,) = plugins.updates.check().found
 
@@ -426,7 +426,7 @@ def test_one_that_left_the_marketplace_is_shown_so_and_a_marketplace_that_is_awa
 def test_one_that_left_the_marketplace_is_shown_so(ledger, repository):
     plugins.updates.check()
     del repository.plugins["ledger"]
-    repository._sign()
+    repository.sign()
 
     checked = plugins.updates.check()
 
