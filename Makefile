@@ -2,6 +2,8 @@
 
 PORT ?= 8080
 export PORT
+# Dozens of processes run the same modules: each compiles them anew where this is set, as it is in many images.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -63,6 +63,7 @@ def policy(
         {"what": "skipped", "value": ", ".join(present.get("skipped_versions") or []) or None},
         {"what": "installs by itself", "value": effective["automatic"]},
         {"what": "after", "value": f"{effective['wait_hours']} h"},
+        {"what": "set by", "value": present.get("changed_by")},
         {"what": "last look at the marketplace", "value": (present.get("last_check") or {}).get("checked_at")},
         {"what": "which failed", "value": (present.get("last_check") or {}).get("error")},
     ]
@@ -108,6 +109,8 @@ def lists(
         return
     rows = [{"list": which, "kind": kind.removesuffix("s"), "name": name} for which, kind in added for name in sorted(present[which][kind])]
     show(rows, {"list": "list", "kind": "kind", "name": "name"}, as_json=False, none="Everything may be installed.")
+    if present["changed_by"]:
+        click.echo(visible(f"changed by {present['changed_by']} at {present['changed_at']}"))
     for one in present["denied"]:
         click.echo(visible(f"installed all the same: {one['slug']} {one['version']}, {one['status']}: {one['reason']}"))
 

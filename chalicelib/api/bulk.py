@@ -79,7 +79,7 @@ def _ended(job: jobs.Job, ends_at: float) -> dict[str, Any]:
     if not job.has_ended:
         raise _StillRunning(job.id)
     if job.status != jobs.SUCCEEDED:
-        raise StreamSpaceError(str((job.error or {}).get("message")), job_id=job.id)
+        raise jobs.failure_of(job)
     return {"job_id": job.id}
 
 

@@ -99,13 +99,12 @@ def begin_upload(request: Request) -> Reply:
 def install(request: Request) -> Reply:
     """REST §7. 200 when done within 20 s, else 202.
 
-    404 PLUGIN_NOT_FOUND; 403 PLUGIN_DENIED; 409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS, SAFE_MODE;
-    422 PACKAGE_INVALID, SIGNATURE_INVALID, DEPENDENCIES_NOT_MET,
-    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED, with the
-    cause's code: LICENSE_INVALID, say.
+    404 PLUGIN_NOT_FOUND; 403 PLUGIN_DENIED, LICENSE_INVALID, LICENSE_EXPIRED (with a key that is none: nothing is installed);
+    409 PLUGIN_ALREADY_INSTALLED, OPERATION_IN_PROGRESS, SAFE_MODE; 422 PACKAGE_INVALID, SIGNATURE_INVALID, DEPENDENCIES_NOT_MET,
+    DEPENDENCY_CONFLICT; 503 MARKETPLACE_UNAVAILABLE; 500 INSTALLATION_FAILED, with the step and its cause.
     """
     job = jobs.start_install(request.body, actor=request.caller.actor, uploader=_owner(request))
-    return answer(request, job, "Plugin installed successfully", jobs.InstallationFailed)
+    return answer(request, job, "Plugin installed successfully")
 
 
 @routes.post(
@@ -125,7 +124,7 @@ def update(request: Request, slug: str) -> Reply:
     PACKAGE_INVALID, SIGNATURE_INVALID; 503 MARKETPLACE_UNAVAILABLE; 500 UPDATE_FAILED, and then the version before it is in place again.
     """
     job = jobs.start_update(slug, request.body, actor=request.caller.actor, uploader=_owner(request))
-    return answer(request, job, "Plugin updated successfully", jobs.UpdateFailed)
+    return answer(request, job, "Plugin updated successfully")
 
 
 @routes.delete(
@@ -140,7 +139,7 @@ def uninstall(request: Request, slug: str) -> Reply:
     409 OPERATION_IN_PROGRESS, 500 UNINSTALLATION_FAILED."""
     query = request.query
     job = jobs.start_uninstall(slug, keep_data=query["keep_data"], backup=query["backup"], actor=request.caller.actor)
-    return answer(request, job, "Plugin uninstalled successfully", jobs.UninstallationFailed)
+    return answer(request, job, "Plugin uninstalled successfully")
 
 
 # Two of them ask what administrators decided: the lists, and whether it is safe mode.

@@ -47,4 +47,4 @@ def restore(request: Request, slug: str) -> Reply:
     """Of an installed plugin the settings and the data; one that is not installed is installed from its backup. 200 when done within 20 s,
     else 202. 404 BACKUP_NOT_FOUND; 409 BACKUP_OF_ANOTHER_VERSION, OPERATION_IN_PROGRESS; 500 RESTORATION_FAILED."""
     job = jobs.start_restore(slug, request.body["backup_path"], actor=request.caller.actor)
-    return answer(request, job, "Backup restored successfully", jobs.RestorationFailed)
+    return answer(request, job, "Backup restored successfully")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import plugins
 from chalicelib.api.http import Reply, Request, Routes
-from chalicelib.plugins import DefaultPolicy, PluginLists, UpdatePolicy
+from chalicelib.plugins import Change, DefaultPolicy, PluginLists, UpdatePolicy
 
 routes = Routes()
 
@@ -54,36 +54,37 @@ def change_policy(request: Request, slug: str) -> Reply:
 def default_policy(_request: Request) -> Reply:
     """What holds for plugins that say nothing else, and how the marketplace was asked last (``last_check``, null: never)."""
     decided = plugins.policies.current()
-    return Reply({**asdict(decided.default), "last_check": decided.last_check})
+    return Reply({**asdict(decided.default), **asdict(decided.default_changed), "last_check": decided.last_check})
 
 
-@routes.put("/admin/update-policy", permission="platform.configure", body=_DEFAULT, returns="DefaultUpdatePolicy", aws_calls=2)
+@routes.put("/admin/update-policy", permission="platform.configure", body=_DEFAULT, returns="DefaultUpdatePolicy", aws_calls=3)
 def change_default_policy(request: Request) -> Reply:
     """422 VALIDATION_ERROR."""
     wanted = DefaultPolicy(**request.body)
-    plugins.policies.change_default(wanted)
-    return Reply(asdict(wanted), message="Update policy updated successfully")
+    changed = plugins.policies.change_default(wanted, by=request.caller.actor)
+    return Reply({**asdict(wanted), **asdict(changed)}, message="Update policy updated successfully")
 
 
 @routes.get("/admin/plugin-lists", permission="plugins.view", returns="PluginLists", aws_calls=3)
 def lists(_request: Request) -> Reply:
     """By slug, and publishers by key (denied also by the author's name); in ``denied`` what is installed all the same."""
     decided = plugins.policies.current()
-    return Reply(_shown_lists(decided.lists, [one for one in plugins.all_installed() if decided.lists.why_not_installed(one)]))
+    denied = [one for one in plugins.all_installed() if decided.lists.why_not_installed(one)]
+    return Reply(_shown_lists(decided.lists, denied, decided.lists_changed))
 
 
 @routes.put("/admin/plugin-lists", permission="platform.configure", body=_LISTS, returns="PluginLists", aws_calls=4)
 def change_lists(request: Request) -> Reply:
     """Replaces both. What is installed and denied now stays as it is, and administrators are told of it. 422 VALIDATION_ERROR."""
     wanted = PluginLists.of(request.body)
-    denied = plugins.policies.change_lists(wanted)
-    return Reply(_shown_lists(wanted, denied), message="Plugin lists updated successfully")
+    denied, changed = plugins.policies.change_lists(wanted, by=request.caller.actor)
+    return Reply(_shown_lists(wanted, denied, changed), message="Plugin lists updated successfully")
 
 
 def _shown(own: UpdatePolicy, default: DefaultPolicy) -> dict[str, Any]:
     return {**own.as_json(), "effective": asdict(own.over(default))}
 
 
-def _shown_lists(lists: PluginLists, denied: list[plugins.InstalledPlugin]) -> dict[str, Any]:
+def _shown_lists(lists: PluginLists, denied: list[plugins.InstalledPlugin], changed: Change) -> dict[str, Any]:
     installed = [{"slug": one.slug, "version": one.version, "status": one.status, "reason": lists.why_not_installed(one)} for one in denied]
-    return {**lists.as_json(), "denied": installed}
+    return {**lists.as_json(), "denied": installed, **asdict(changed)}

@@ -20,7 +20,7 @@ keeps its errors in its own ``errors.py``.
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from chalicelib.core import clock
 from chalicelib.core.rate_limiter import Allowance, Window
@@ -37,6 +37,13 @@ class StreamSpaceError(Exception):
         self.message = message or type(self).message
         self.details: dict[str, Any] = details
         super().__init__(self.message)
+
+    @classmethod
+    def retold(cls, message: str, details: Mapping[str, Any]) -> Self:
+        """One that was met somewhere else, made again from what was kept of it."""
+        error = cls.__new__(cls)
+        StreamSpaceError.__init__(error, message, **details)
+        return error
 
 
 class Unauthenticated(StreamSpaceError):

@@ -12,7 +12,7 @@ from chalicelib.events import log
 from chalicelib.events.causes import Actor
 from chalicelib.events.dispatcher import Dispatcher, Subscriber, queue_subscriber
 from chalicelib.events.outbox import UnitOfWork, retried, unit_of_work
-from chalicelib.events.records import Event, EventSourced, history, hour_of, of_hour, read
+from chalicelib.events.records import Event, EventSourced, hour_of, of_hour, read
 from chalicelib.events.types import PLUGIN_EVENTS, SESSION_EVENTS, USER_EVENTS
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "EventSourced",
     "Subscriber",
     "UnitOfWork",
-    "history",
     "hour_of",
     "log",
     "of_hour",

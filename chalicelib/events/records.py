@@ -169,8 +169,3 @@ def of_hour(hour: str, *, after_id: int, limit: int) -> list[Event]:
             mine = [one for one in found if one.aggregate == event.aggregate]
             own[event.aggregate] = iter(sorted(mine, key=lambda one: one.sequence))
     return [next(own[event.aggregate]) for event in found]
-
-
-def history(aggregate: str, *, newest_first: bool = True) -> Iterator[Event]:
-    """All events of one aggregate, read page by page as the caller goes on. Key condition: aggregate."""
-    return (Event.of_row(row) for row in EventRow.query(aggregate, scan_index_forward=not newest_first))

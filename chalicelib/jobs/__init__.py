@@ -13,7 +13,7 @@ from chalicelib.jobs import steps, tickets
 from chalicelib.jobs.automatic import install_due, tell_of_ended
 from chalicelib.jobs.backups import Backup
 from chalicelib.jobs.backups import listed as backups_of
-from chalicelib.jobs.errors import InstallationFailed, RestorationFailed, UninstallationFailed, UpdateFailed
+from chalicelib.jobs.errors import failure_of
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.records import FAILED, STUCK, SUCCEEDED, Job, News, get
 from chalicelib.jobs.restore import RESTORE
@@ -43,13 +43,10 @@ __all__ = [
     "STUCK",
     "SUCCEEDED",
     "Backup",
-    "InstallationFailed",
     "Job",
     "News",
-    "RestorationFailed",
-    "UninstallationFailed",
-    "UpdateFailed",
     "backups_of",
+    "failure_of",
     "get",
     "install_due",
     "recover_abandoned",

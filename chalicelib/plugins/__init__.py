@@ -55,6 +55,7 @@ from chalicelib.plugins.package import LARGEST_ARCHIVE_BYTES as LARGEST_PACKAGE_
 from chalicelib.plugins.package import Package, code_bundle
 from chalicelib.plugins.package import read as read_package
 from chalicelib.plugins.plugin_lists import PluginLists
+from chalicelib.plugins.policies import Change
 from chalicelib.plugins.refreshing import refresh_functions
 from chalicelib.plugins.registry import (
     InstalledPlugin,
@@ -89,6 +90,7 @@ __all__ = [
     "LARGEST_PACKAGE_BYTES",
     "LONGEST_WAIT_HOURS",
     "MOST_SKIPPED",
+    "Change",
     "DefaultPolicy",
     "DependenciesNotMet",
     "DependencyConflict",

@@ -18,7 +18,7 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib import messaging
-from chalicelib.core import clock
+from chalicelib.core import clock, log
 from chalicelib.core.tables import Row, TableMeta, table
 from chalicelib.events import Actor, UnitOfWork, retried, unit_of_work
 from chalicelib.plugins import registry
@@ -39,6 +39,9 @@ class PolicyRow(Row):
     body = UnicodeAttribute(null=True)
     # Of the lists: grows with each change.
     version = NumberAttribute(null=True)
+    # Of the default and the lists: who changed them last, and when.
+    changed_by = UnicodeAttribute(null=True)
+    changed_at = UnicodeAttribute(null=True)
     # Of a plugin: the newest release that the administrators were told of.
     told_version = UnicodeAttribute(null=True)
     # Whether the marketplace had it when it was asked last, as far as the administrators were told.
@@ -61,10 +64,20 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Change:
+    """When something was changed last, and by whom; both None where nobody ever did."""
+
+    changed_at: str | None = None
+    changed_by: str | None = None
+
+
+@dataclass(frozen=True)
 class Policies:
     default: DefaultPolicy = field(default_factory=DefaultPolicy)
     lists: PluginLists = field(default_factory=PluginLists)
     lists_version: int = 0
+    default_changed: Change = field(default_factory=Change)
+    lists_changed: Change = field(default_factory=Change)
     last_check: dict[str, Any] | None = None
     own: Mapping[str, UpdatePolicy] = field(default_factory=dict)
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -79,6 +92,7 @@ class Policies:
 def current() -> Policies:
     """All that was decided and told. One Query for each megabyte: some hundred bytes a plugin."""
     default, lists, version, check = DefaultPolicy(), PluginLists(), 0, None
+    default_changed = lists_changed = Change()
     own: dict[str, UpdatePolicy] = {}
     known: dict[str, Known] = {}
     for row in PolicyRow.query(_UPDATES, consistent_read=True):
@@ -89,12 +103,12 @@ def current() -> Policies:
             if body is not None:
                 own[slug] = UpdatePolicy.of(body)
         elif row.sk == _DEFAULT:
-            default = DefaultPolicy(**body)
+            default, default_changed = DefaultPolicy(**body), Change(row.changed_at, row.changed_by)
         elif row.sk == _LISTS:
-            lists, version = PluginLists.of(body), int(row.version)
+            lists, version, lists_changed = PluginLists.of(body), int(row.version), Change(row.changed_at, row.changed_by)
         elif row.sk == _CHECK:
             check = body
-    return Policies(default, lists, version, check, own, known)
+    return Policies(default, lists, version, default_changed, lists_changed, check, own, known)
 
 
 def of(slug: str) -> UpdatePolicy:
@@ -129,23 +143,33 @@ def change(slug: str, policy: UpdatePolicy, *, by: Actor) -> None:
         work.emit("plugin.update_policy_changed", row, {"plugin": plugin.summary(), "changed": changed})
 
 
-def change_default(policy: DefaultPolicy) -> None:
-    PolicyRow(_UPDATES, _DEFAULT, body=json.dumps(asdict(policy))).save()
+def change_default(policy: DefaultPolicy, *, by: Actor) -> Change:
+    """The row says who changed it last; the platform's log also what was there before."""
+    change = _change(by)
+    row = PolicyRow(_UPDATES, _DEFAULT, body=json.dumps(asdict(policy)), **asdict(change))
+    log.logger().info("update policy changed", extra={"by": by.id, "before": asdict(default()), "after": asdict(policy)})
+    row.save()
+    return change
+
+
+def _change(by: Actor) -> Change:
+    return Change(clock.rfc3339(clock.now()), by.id)
 
 
 @retried
-def change_lists(lists: PluginLists) -> list[InstalledPlugin]:
-    """From now on these hold; gives what is installed and now denied. It stays as it is, until somebody deactivates or removes it.
+def change_lists(lists: PluginLists, *, by: Actor) -> tuple[list[InstalledPlugin], Change]:
+    """From now on these hold; gives what is installed and now denied, which stays until somebody deactivates or removes it, and the
+    change.
 
     To take people's plugins away without a word would do more harm than a list is for. Administrators are told of those that were not
     denied before, in the transaction that changes the lists.
     """
-    before = current()
+    before, change = current(), _change(by)
     denied = [one for one in registry.all_installed() if lists.why_not_installed(one) is not None]
     newly = [one for one in denied if before.lists.why_not_installed(one) is None]
     unchanged = PolicyRow.version == before.lists_version if before.lists_version else PolicyRow.pk.does_not_exist()
     with unit_of_work() as work:
-        row = PolicyRow(_UPDATES, _LISTS, body=json.dumps(lists.as_json()), version=before.lists_version + 1)
+        row = PolicyRow(_UPDATES, _LISTS, body=json.dumps(lists.as_json()), version=before.lists_version + 1, **asdict(change))
         work.save(row, unchanged)
         if newly:
             names = ", ".join(f"{one.name} ({one.status})" for one in newly[:20])
@@ -159,7 +183,8 @@ def change_lists(lists: PluginLists) -> list[InstalledPlugin]:
                 actions=[{"label": "Show", "url": "/plugins"}],
                 work=work,
             )
-    return denied
+    log.logger().info("plugin lists changed", extra={"by": by.id, "before": before.lists.as_json(), "after": lists.as_json()})
+    return denied, change
 
 
 def note_check(*, found: int | None, reason: str | None = None) -> None:

@@ -8,7 +8,8 @@ from pynamodb.models import Model
 
 from chalicelib.core.errors import Conflict
 from chalicelib.core.tables import TableMeta, table
-from chalicelib.events import EventSourced, history, retried, unit_of_work
+from chalicelib.events import EventSourced, retried, unit_of_work
+from tests.event_history import history
 
 pytestmark = pytest.mark.usefixtures("aws")
 

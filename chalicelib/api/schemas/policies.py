@@ -5,6 +5,8 @@ from __future__ import annotations
 from chalicelib.api.schemas.shapes import COUNT, FLAG, MOMENT, TEXT, Schema, many, nullable, one_of, record
 
 AUTOMATIC = one_of("none", "security", "all")
+# Null where it is as it was delivered.
+_CHANGE = {"changed_at": nullable(MOMENT), "changed_by": nullable(TEXT)}
 _CHECK = record({"checked_at": MOMENT, "succeeded_at": nullable(MOMENT), "updates_available": nullable(COUNT), "error": nullable(TEXT)})
 _LIST = record({"plugins": many(TEXT), "publishers": many(TEXT)})
 
@@ -40,7 +42,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "DefaultUpdatePolicy": record(
-        {"automatic": AUTOMATIC, "wait_hours": COUNT},
+        {"automatic": AUTOMATIC, "wait_hours": COUNT, **_CHANGE},
         {"last_check": nullable(_CHECK) | {"description": "How the marketplace was asked last; null: never"}},
     ),
     "PluginLists": record(
@@ -49,6 +51,7 @@ SCHEMAS: dict[str, Schema] = {
             "deny": _LIST,
             "denied": many(record({"slug": TEXT, "version": TEXT, "status": TEXT, "reason": TEXT}))
             | {"description": "What is installed all the same"},
+            **_CHANGE,
         }
     ),
     "SafeMode": record(

@@ -20,7 +20,7 @@ from chalicelib.api import auth
 from chalicelib.api import sso as routes
 from chalicelib.api.http import Api
 from chalicelib.core import clock, config
-from chalicelib.events import history
+from tests.event_history import history
 
 BUDGETS = {(route.method, route.pattern): route.aws_calls for route in routes.routes.declared}
 PLATFORM = "https://platform.example"

@@ -8,9 +8,10 @@ import requests
 
 from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
-from chalicelib.events import history, unit_of_work
+from chalicelib.events import unit_of_work
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.runtime import dead_letters, table_changes
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann", "admin", None)
@@ -61,7 +62,7 @@ def watcher(platform, repository):
 @pytest.fixture
 def happened(watcher):
     """An event that the plugin hears, and where it is."""
-    event = next(history("plugin#watcher", newest_first=False))
+    event = history("plugin#watcher", newest_first=False)[0]
     return event, {"aggregate": event.aggregate, "sequence": event.sequence}
 
 

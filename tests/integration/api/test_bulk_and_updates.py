@@ -91,6 +91,16 @@ def test_many_are_updated(three, call):
     assert {one.version for one in plugins.all_installed()} == {"1.1.0"}
 
 
+def test_one_that_fails_among_many_says_so_with_its_code(three, call):
+    three.loads["other"] = {"ok": False, "error": {"message": "API key is required"}}
+
+    answer = call("POST", "/admin/plugins/bulk", {"action": "update", "plugins": ["other", "base"]}).body["data"]
+
+    (failed, updated) = answer["results"]
+    assert (failed["code"], "API key is required" in failed["error"]) == ("UPDATE_FAILED", True)
+    assert (updated["success"], plugins.get("other").version) == (True, "1.0.0")
+
+
 @pytest.mark.parametrize(
     "body",
     [

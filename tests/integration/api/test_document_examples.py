@@ -101,7 +101,7 @@ def shop(platform, repository, office):
         repository.publish(package(slug, version, **more))
     for listing in repository.plugins.values():
         listing.update(_LISTED)
-    repository._sign()
+    repository.sign()
     marketplace.forget()
     assert platform.install("core-finance").status == "succeeded"
     return repository
@@ -133,7 +133,7 @@ def test_each_answer_has_every_key_of_the_documents_example_with_its_type_and_in
         assert call("POST", "/admin/plugins/install", {"source": "marketplace", "slug": slug, "activate": True}).status == 200
     shop.publish(package("invoice-manager", "2.2.0", **_INVOICES))
     shop.plugins["invoice-manager"]["releases"][0]["changelog"] = "Added Stripe integration"
-    shop._sign()
+    shop.sign()
     marketplace.forget()
     told(section(12), "POST", "/check-updates")
     told(section(1), "GET", "", query={"status": "active", "category": "accounting", "per_page": "10"})

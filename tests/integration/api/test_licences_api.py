@@ -148,15 +148,17 @@ def test_while_the_service_is_away_verifying_answers_and_activating_and_renewing
     assert row(call)["has_valid_license"] is True
 
 
-def test_an_installation_with_a_wrong_key_names_the_cause(platform, repository, call, office):
+def test_an_installation_with_a_wrong_key_is_refused_as_such_and_leaves_nothing(platform, repository, call, office):
     repository.publish(package("paid", requires_license=True))
     marketplace.forget()
 
     answer = call("POST", "/admin/plugins/install", {"source": "marketplace", "slug": "paid", "license_key": office.issue("other")})
 
-    assert (answer.status, answer.error["code"]) == (500, "INSTALLATION_FAILED")
+    assert (answer.status, answer.error["code"]) == (403, "LICENSE_INVALID")
     assert (answer.error["details"]["step"], answer.error["details"]["cause"]["code"]) == ("licensing", "LICENSE_INVALID")
     assert "for another plugin" in answer.error["message"]
+    assert answer.error["details"]["licensed_plugin"] == "other"
+    assert call("GET", "/admin/plugins/paid").status == 404
 
 
 def test_licences_are_for_those_who_may(paid, call):

@@ -8,8 +8,9 @@ import requests
 from chalicelib import accounts, jobs, messaging, plugins, runtime
 from chalicelib.accounts import SCOPES, Caller
 from chalicelib.api import application
-from chalicelib.events import Dispatcher, history
+from chalicelib.events import Dispatcher
 from chalicelib.runtime import active
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 from tests.integration.jobs.test_faults import refused
 
@@ -84,7 +85,7 @@ class Held:
 def something_happens(name):
     """A user is made, and the dispatcher hears of it."""
     accounts.create_user(username=name, full_name=name, email=f"{name}@example.com", by=None)
-    row = next(history(f"user#{name}")).row()
+    row = history(f"user#{name}")[0].row()
     Dispatcher(active.subscribers).handle([{"eventName": "INSERT", "dynamodb": {"NewImage": row.to_dynamodb_dict()}}])
 
 

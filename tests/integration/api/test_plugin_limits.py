@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
-from chalicelib.events import history
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.runtime import names
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann Lee", "admin", None)

@@ -37,7 +37,9 @@ def test_a_plugins_policy_is_replaced_as_a_whole_and_says_what_holds(mailer, spe
         "wait_hours": None,
         "effective": {"automatic": "security", "wait_hours": 72},
     }
-    assert spend("GET", "/admin/update-policy").body["data"] == {"automatic": "security", "wait_hours": 72, "last_check": None}
+    shown = spend("GET", "/admin/update-policy").body["data"]
+    assert shown.pop("changed_at")
+    assert shown == {"automatic": "security", "wait_hours": 72, "changed_by": "ann", "last_check": None}
     assert spend("GET", "/admin/plugins/absent/update-policy", pattern).error["code"] == "PLUGIN_NOT_FOUND"
     assert spend("PUT", "/admin/plugins/absent/update-policy", pattern, {}).error["code"] == "PLUGIN_NOT_FOUND"
 
@@ -94,7 +96,7 @@ def test_lists_are_replaced_and_show_what_is_installed_all_the_same(mailer, call
 
     assert {name: changed[name] for name in wanted} == wanted
     assert [(one["slug"], one["status"]) for one in changed["denied"]] == [("mailer", "active")]
-    assert spend("GET", "/admin/plugin-lists").body["data"] == changed
+    assert (changed["changed_by"], spend("GET", "/admin/plugin-lists").body["data"]) == ("ann", changed)
     assert "denied plugins" in call("GET", "/admin/plugins").body["data"][0]["denied"]
     assert call("POST", "/admin/plugins/mailer/update", {}).error["code"] == "PLUGIN_DENIED"
     assert call("POST", "/admin/plugins/mailer/deactivate").status == 200

@@ -92,10 +92,10 @@ class Repository:
                 **release,
             },
         )
-        self._sign()
+        self.sign()
         return str(slug)
 
-    def _sign(self) -> None:
+    def sign(self) -> None:
         self.sequence += 1
         files = publication.repository(self.plugins.values(), self.sequence, "2026-01-02T03:04:05Z")
         for path, content in files.items():
@@ -228,6 +228,8 @@ def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch
 
     monkeypatch.setitem(default_user_config, "lambda", {"use_docker": False})
     monkeypatch.setitem(default_user_config, "stepfunctions", {"execute_state_machine": True})
+    # A job takes a second here, and looking costs nothing.
+    monkeypatch.setattr(jobs.service, "_LONGEST_PAUSE_S", 0.1)
     client = aws.client
     bucket = "test-packages"
     client("s3").create_bucket(Bucket=bucket)

@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import jobs, messaging, plugins
 from chalicelib.core import clock
-from chalicelib.events import history
 from chalicelib.marketplace import MarketplaceUnavailable
 from chalicelib.plugins import DefaultPolicy, PluginDenied, PluginLists, PluginPinned, PluginUpToDate, UpdatePolicy
 from chalicelib.workers import updates as worker
+from tests.event_history import history
 from tests.integration.jobs.conftest import ADMIN, package, public_key
 from tests.integration.jobs.test_faults import refused
 
@@ -68,7 +68,7 @@ def test_where_nothing_is_allowed_nothing_installs(mailer):
 
 def test_the_platforms_policy_holds_for_plugins_that_say_nothing(mailer, repository):
     decide(UpdatePolicy())
-    plugins.policies.change_default(DefaultPolicy("all", wait_hours=0))
+    plugins.policies.change_default(DefaultPolicy("all", wait_hours=0), by=ADMIN.actor)
 
     assert look()["begun"] == 1
 
@@ -241,7 +241,7 @@ def test_what_is_denied_is_neither_installed_nor_updated_nor_activated_and_goes_
     repository.publish(package("other"), publisher=AUTHOR)
     repository.publish(package("needy", dependencies=[{"slug": "other", "version_constraint": "*"}]), publisher=STRANGER)
 
-    denied = plugins.policies.change_lists(PluginLists.of({"deny": {"publishers": [public_key(AUTHOR)]}}))
+    denied, _ = plugins.policies.change_lists(PluginLists.of({"deny": {"publishers": [public_key(AUTHOR)]}}), by=ADMIN.actor)
 
     assert [one.slug for one in denied] == ["mailer"]
     assert plugins.get("mailer").is_active
@@ -259,8 +259,8 @@ def test_what_is_denied_is_neither_installed_nor_updated_nor_activated_and_goes_
 def test_administrators_are_told_once_of_what_is_installed_and_denied(mailer):
     lists = PluginLists.of({"deny": {"plugins": ["mailer", "absent"]}})
 
-    plugins.policies.change_lists(lists)
-    plugins.policies.change_lists(lists)
+    plugins.policies.change_lists(lists, by=ADMIN.actor)
+    plugins.policies.change_lists(lists, by=ADMIN.actor)
 
     assert told() == ["Installed plugins are denied now"]
 
@@ -271,13 +271,13 @@ def test_administrators_are_told_once_of_what_is_installed_and_denied(mailer):
 def test_administrators_are_told_once_that_a_plugin_left_the_marketplace(mailer, repository):
     plugins.updates.check()
     left = repository.plugins.pop("mailer")
-    repository._sign()
+    repository.sign()
 
     assert [plugins.updates.check().unlisted, plugins.updates.check().unlisted] == [["mailer"]] * 2
     assert told().count("Installed plugins have left the marketplace") == 1
 
     repository.plugins["mailer"] = left
-    repository._sign()
+    repository.sign()
     assert plugins.updates.check().unlisted == []
 
 

@@ -223,7 +223,7 @@ def test_a_reinstallation_broken_at_any_step_leaves_the_kept_data_as_it_was(plat
 def test_a_package_that_is_another_one_than_its_listing_says_is_refused_and_leaves_nothing(platform, repository):
     repository.publish(package("base"))
     repository.plugins["base"]["releases"][0]["version"] = "2.0.0"
-    repository._sign()
+    repository.sign()
     tried.append("another package")
 
     job = platform.install("base")

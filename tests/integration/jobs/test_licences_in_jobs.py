@@ -8,12 +8,12 @@ from chalicelib import jobs, plugins
 from chalicelib.accounts import Caller
 from chalicelib.core import clock
 from chalicelib.core.errors import ValidationError
-from chalicelib.events import history
 from chalicelib.jobs.install import INSTALL
 from chalicelib.jobs.uninstall import UNINSTALL
 from chalicelib.jobs.update import UPDATE
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.plugins import licenses
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 from tests.integration.jobs.test_faults import AFTER, BEFORE, KILLED, Fault, refused
 from tests.integration.licensing.conftest import office

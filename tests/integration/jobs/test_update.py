@@ -12,11 +12,11 @@ import pytest
 from chalicelib import accounts, jobs, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core.errors import OperationInProgress, ValidationError
-from chalicelib.events import history
 from chalicelib.jobs import artifacts
 from chalicelib.jobs.update import UPDATE
 from chalicelib.marketplace import ListingNotFound, MarketplaceUnavailable
 from chalicelib.marketplace import repository as marketplace
+from tests.event_history import history
 from tests.integration.jobs.conftest import NOTES, RENAMED, migrations, package
 from tests.integration.jobs.test_faults import BEFORE, KILLED, Fault
 
@@ -99,7 +99,7 @@ def test_the_newest_release_takes_the_place_of_the_old_one(ledger):
     assert job.made["result"]["backup_path"].startswith("/backups/plugins/ledger-1.0.0")
     assert (plugin.version, plugin.status) == ("2.0.0", "active")
     assert runtime.storage.get("ledger", "balance") == 42
-    assert next(history("plugin#ledger")).data["previous_version"] == "1.0.0"
+    assert history("plugin#ledger")[0].data["previous_version"] == "1.0.0"
     assert runtime.active.find("ledger").is_held is False
 
 
@@ -385,7 +385,7 @@ def test_a_hole_that_a_release_in_between_mended_makes_the_newest_a_security_upd
     repository.publish(package("ledger", "2.1.0"))
     for release in repository.plugins["ledger"]["releases"]:
         release["is_security_update"] = release["version"] == "2.0.0"
-    repository._sign()
+    repository.sign()
 
     (found,) = plugins.updates.check().found
 
@@ -426,7 +426,7 @@ def test_one_that_left_the_marketplace_is_shown_so_and_a_marketplace_that_is_awa
 def test_one_that_left_the_marketplace_is_shown_so(ledger, repository):
     plugins.updates.check()
     del repository.plugins["ledger"]
-    repository._sign()
+    repository.sign()
 
     checked = plugins.updates.check()
 

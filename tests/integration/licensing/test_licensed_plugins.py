@@ -9,10 +9,10 @@ from pynamodb.exceptions import TransactWriteError
 from chalicelib import accounts, licensing, messaging, plugins
 from chalicelib.accounts import Caller
 from chalicelib.core import clock
-from chalicelib.events import history
 from chalicelib.licensing import LicenseExpired, LicenseInvalid, LicenseServiceUnavailable, returns
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.plugins import HasDependents, PluginBusy, licenses, locks
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 from tests.integration.jobs.test_faults import refused
 

@@ -5,10 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chalicelib import accounts
 from chalicelib.core import clock, ids
-from chalicelib.events import Event, history, log, unit_of_work
+from chalicelib.events import Event, log, unit_of_work
 from chalicelib.events.tally import Tally
 from chalicelib.plugins import registry
+from tests.event_history import history
 
 PATH = "/admin/plugins/watched/events"
 TYPES = ("plugin.settings_changed", "plugin.activated", "plugin.settings_changed")
@@ -107,12 +109,14 @@ def test_a_cursor_that_nobody_gave_out_is_refused(api, watched, cursor):
     assert (answer.status, set(answer.error["details"])) == (422, {"cursor"})
 
 
-def test_the_last_page_of_thousands_reads_no_more_than_the_first(api, install, aws_calls, items_read):
+def test_the_last_page_of_a_long_log_reads_no_more_than_the_first(api, install, aws_calls, items_read):
     install("watched")
-    a_long_log("plugin#watched", 2_000)
+    a_long_log("plugin#watched", 600)
     for query in ({}, {"event": "plugin.settings_changed"}, {"from": "2020-01-01", "to": "2090-01-01"}):
         costs = []
-        for page in (1, 50, 100):
+        for page in (1, 15, 30):
+            # Each as if it were the first in its second: what holds for everybody is read along.
+            accounts.counts.forget()
             aws_calls.clear()
             items_read.clear()
 

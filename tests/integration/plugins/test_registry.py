@@ -4,9 +4,10 @@ import pytest
 
 from chalicelib.core import clock
 from chalicelib.core.errors import ConcurrentChange
-from chalicelib.events import history, unit_of_work
+from chalicelib.events import unit_of_work
 from chalicelib.plugins import InstalledPlugin, PluginAlreadyInstalled, PluginIsCore, PluginNotActive, PluginNotFound, manifest, registry
 from chalicelib.plugins.errors import PluginAlreadyActive
+from tests.event_history import history
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -67,7 +68,7 @@ def test_what_was_removed_is_gone_and_its_log_stays(install):
         work.emit("plugin.uninstalled", registry.remove(work, plugin), {"plugin": plugin.summary()})
 
     assert registry.find("ledger") is None
-    assert next(iter(history("plugin#ledger"))).type == "plugin.uninstalled"
+    assert history("plugin#ledger")[0].type == "plugin.uninstalled"
 
 
 def test_a_note_about_updates_reaches_the_plugin_and_makes_none_of_one_that_is_gone(install):

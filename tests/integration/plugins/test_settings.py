@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.core.errors import ValidationError
-from chalicelib.events import history, unit_of_work
+from chalicelib.events import unit_of_work
 from chalicelib.plugins import manifest, registry, settings
 from chalicelib.plugins.models import SettingsRow, settings_key
+from tests.event_history import history
 from tests.integration.plugins.conftest import ADMIN, INVOICES
 
 pytestmark = pytest.mark.usefixtures("secrets_key")
@@ -46,7 +47,7 @@ def test_a_change_holds_and_leaves_the_other_settings_alone(invoices):
 def test_a_change_is_told_with_its_keys_and_who_made_it(invoices):
     change(invoice_prefix="A-", default_currency="USD", default_due_days=30.0)
 
-    event = next(iter(history(f"plugin#{SLUG}")))
+    event = history(f"plugin#{SLUG}")[0]
     assert event.type == "plugin.settings_changed"
     assert event.data == {"plugin": invoices.summary(), "changed_keys": ["invoice_prefix"]}
     assert event.actor == {"id": "ann", "name": "Ann Lee"}

@@ -9,13 +9,14 @@ from chalicelib import accounts, messaging, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock
 from chalicelib.core.errors import Unauthenticated
-from chalicelib.events import Dispatcher, history
+from chalicelib.events import Dispatcher
 from chalicelib.events.records import EventRow
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.plugins import PluginNotActive, locks
 from chalicelib.runtime import circuit, dead_letters, deliveries, replaying
 from chalicelib.runtime.circuit import MOST_FAILURES
 from chalicelib.runtime.errors import PluginFailedToLoad
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann Lee", "admin", None)

@@ -11,10 +11,10 @@ from chalicelib import accounts, plugins, runtime
 from chalicelib.accounts import Caller
 from chalicelib.core import clock
 from chalicelib.core.errors import Unauthenticated, ValidationError
-from chalicelib.events import history
 from chalicelib.marketplace import repository as marketplace
 from chalicelib.plugins import DependenciesNotMet, HasDependents, PluginAlreadyActive, PluginIsCore, PluginNotActive, PluginNotFound
 from chalicelib.runtime.errors import CommandAlreadyRegistered, PluginCrashed, PluginFailedToLoad
+from tests.event_history import history
 from tests.integration.jobs.conftest import package
 
 ADMIN = Caller("user", "ann", "Ann Lee", "admin", None)

@@ -57,10 +57,12 @@ def test_what_is_too_much_for_a_request_goes_on_in_the_background_once(happened,
     replay = replaying.replay_stretch("watcher", hours_ago(6), None)
     assert not replay.is_done
     assert replaying.under_way("watcher") == [replay]
-    total = replay.sent + replaying.go_on()
+    total = replay.sent
+    # Each run of the worker has its time; how much it does in that is the machine's.
+    while replaying.under_way("watcher"):
+        total += replaying.go_on()
 
     assert total == len(made)
-    assert replaying.under_way("watcher") == []
     assert replaying.go_on() == 0
     bodies = everything(queue)
     assert sorted(body["id"] for body in bodies) == sorted(event.id for event in made)

@@ -10,8 +10,8 @@ import pytest
 from chalicelib import accounts, sessions
 from chalicelib.core import clock
 from chalicelib.core.errors import Unauthenticated
-from chalicelib.events import history
 from chalicelib.sessions import leaving, models
+from tests.event_history import history
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_what_does_not_fit_into_a_request_goes_on_by_the_sweep(platform, john, b
         platform.session()
     assert leaving.go_on_removing() == 1
     assert is_gone("john", platform)
-    event = next(history("user#john"))
+    event = history("user#john")[0]
     assert (event.type, event.actor) == ("user.deleted", {"id": "root", "name": "Root"})
     assert leaving.go_on_removing() == 0
 

@@ -9,11 +9,11 @@ import pytest
 from chalicelib import accounts, messaging, sessions
 from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
-from chalicelib.events import history
 from chalicelib.messaging import NotificationActionUnavailable, NotificationAlreadyActed
 from chalicelib.runtime import actions
 from chalicelib.sessions import models
 from chalicelib.sessions.errors import InvalidStateTransition, QuotaExceeded
+from tests.event_history import history
 
 MINUTE, HOUR = 60, 3600
 

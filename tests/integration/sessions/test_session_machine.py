@@ -21,12 +21,12 @@ from sessions_cluster import CANNOT_PULL, PENDING, READY, UNSCHEDULABLE, FakeClu
 from chalicelib import sessions
 from chalicelib.core import clock
 from chalicelib.core.quantities import parse_memory
-from chalicelib.events import history
 from chalicelib.sessions import models, names, objects
 from chalicelib.sessions.drift import Comparison
 from chalicelib.sessions.errors import InsufficientResources, InvalidStateTransition, QuotaExceeded, SessionNotFound
 from chalicelib.sessions.states import HIBERNATED, RUNNING, TERMINATED, TRANSITIONS
 from chalicelib.sessions.worker import Worker
+from tests.event_history import history
 
 PLACES, MEMORY = 3, 5
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"

@@ -9,11 +9,11 @@ from sessions_cluster import CANNOT_PULL, PENDING, READY, UNSCHEDULABLE
 from chalicelib import sessions
 from chalicelib.accounts import Caller
 from chalicelib.core import clock
-from chalicelib.events import history
 from chalicelib.sessions import models
 from chalicelib.sessions.cluster import ClusterRefused
 from chalicelib.sessions.errors import InsufficientResources, SessionNotFound
 from chalicelib.sessions.objects import HOME_OF
+from tests.event_history import history
 
 ALL = ["Ingress", "PersistentVolumeClaim", "Pod", "Service"]
 HOME = ["PersistentVolumeClaim"]
@@ -43,7 +43,7 @@ def test_a_session_gets_its_objects_and_starts_when_its_pod_is_ready(platform, j
     shown = sessions.get_session(session.id, by=john)
     assert shown.url == "https://john-firefox.streamspace.local"
     assert shown.pod_name == platform.cluster.only("Pod")["metadata"]["name"]
-    started = next(history(f"session#{session.id}"))
+    started = history(f"session#{session.id}")[0]
     assert started.type == "session.started"
     assert started.data == sessions.session_object(shown)
 

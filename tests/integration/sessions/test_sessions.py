@@ -13,9 +13,9 @@ from chalicelib import accounts, sessions
 from chalicelib.accounts import Caller, UserNotFound
 from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, StreamSpaceError, ValidationError
-from chalicelib.events import history
 from chalicelib.sessions import models
 from chalicelib.sessions.errors import InvalidStateTransition, QuotaExceeded, SessionNotFound, TemplateNotFound
+from tests.event_history import history
 
 DOCUMENTED = {"id", "name", "user", "template", "state", "resources", "persistentHome", "idleTimeout", "createdAt", "updatedAt"}
 

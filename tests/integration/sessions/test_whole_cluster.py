@@ -24,10 +24,10 @@ import pytest
 
 from chalicelib import sessions
 from chalicelib.core import config
-from chalicelib.events import history
 from chalicelib.sessions import cluster as gateway
 from chalicelib.sessions import drift, models, objects
 from chalicelib.sessions.worker import Worker
+from tests.event_history import history
 
 simulated = pytest.importorskip("local.cluster.server")
 

@@ -4,7 +4,13 @@ import pytest
 
 POLICY = {"pinned_version": None, "skipped_versions": ["1.1.0"], "automatic": None, "wait_hours": 48}
 SHOWN = {**POLICY, "effective": {"automatic": "security", "wait_hours": 48}}
-LISTS = {"allow": {"plugins": [], "publishers": []}, "deny": {"plugins": ["bad"], "publishers": ["Mallory"]}, "denied": []}
+LISTS = {
+    "allow": {"plugins": [], "publishers": []},
+    "deny": {"plugins": ["bad"], "publishers": ["Mallory"]},
+    "denied": [],
+    "changed_at": "2026-03-01T10:00:00Z",
+    "changed_by": "ann",
+}
 OF_MAILER = "/admin/plugins/mailer/update-policy"
 
 
@@ -59,6 +65,7 @@ def test_lists_keep_what_was_not_named(streamspace, platform):
     sent = platform.received[-1].body
     assert sent == {"allow": {"plugins": [], "publishers": []}, "deny": {"plugins": ["bad", "worse"], "publishers": []}}
     assert "installed all the same: worse 1.0.0, active" in result.stdout
+    assert "changed by ann at 2026-03-01T10:00:00Z" in result.stdout
 
 
 @pytest.mark.parametrize(("switch", "enabled"), [("on", True), ("off", False)])
