@@ -34,7 +34,7 @@ _FOR_PEOPLE = frozenset(
         *("POST sessions/{id}/extend", "GET sessions/{id}/status", "POST sessions/{id}/tickets"),
         *("GET sessions/{id}/auth", "GET sessions/{id}/enter", "POST sessions/{id}/enter"),
         *("GET notifications", "POST notifications/{id}/read", "DELETE notifications/{id}", "POST notifications/{id}/actions/{n}"),
-        *("GET dialogs", "POST dialogs/{id}/answer"),
+        *("GET dialogs", "POST dialogs/{id}/answer", "GET users/{username}/usage"),
     }
 )
 _PARTS = ("core", "accounts", "sessions", "messaging", "runtime")

@@ -1,7 +1,11 @@
-"""An OpenID provider on this machine: real keys, real signatures, and every way to be wrong."""
+"""An OpenID provider on this machine: real keys, real signatures, and every way to be wrong.
+
+``python -m tests.integration.accounts.oidc_provider`` runs one to try single sign-on with (docs/sign-in.md).
+"""
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hmac
 import json
@@ -10,7 +14,7 @@ import time
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, quote_plus, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -33,8 +37,10 @@ class OidcProvider(ThreadingHTTPServer):
 
     client_id, client_secret = "streamspace", "s3cret & more"
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Answers)
+        # Whoever comes to its page is signed in as this person, without being asked.
+        self.person: dict[str, Any] = {}
         self.issuer = f"http://127.0.0.1:{self.server_port}"
         self.published = ["one"]
         self.signed_by = "one"
@@ -90,7 +96,13 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         provider = self.server
         provider.asked.append(self.path)
-        if self.path == "/keys":
+        if self.path.startswith("/authorize?"):
+            code, back = provider.authorize(self.path, **provider.person), parse_qs(urlsplit(self.path).query)
+            self.send_response(302)
+            self.send_header("Location", f"{back['redirect_uri'][0]}?{urlencode({'code': code, 'state': back['state'][0]})}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.path == "/keys":
             self._say(200, {"keys": [{"kty": "unheard-of"}, *map(public, provider.published)]})
         else:
             document = {
@@ -120,3 +132,20 @@ class _Answers(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Says nothing."""
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description="An OpenID provider that signs everybody in as one person, to try single sign-on.")
+    asked.add_argument("--port", type=int, default=9400)
+    asked.add_argument("--username", default="jane.smith")
+    asked.add_argument("--groups", nargs="*", default=[])
+    given = asked.parse_args()
+    provider = OidcProvider(given.port)
+    name = given.username
+    provider.person = {"sub": name, "preferred_username": name, "name": name, "email": f"{name}@example.com", "groups": given.groups}
+    print(f"issuer {provider.issuer}, client id {provider.client_id}, client secret {provider.client_secret}", flush=True)
+    provider.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from accounts_people import ADMIN, PASSWORD
 from chalicelib import accounts
 from chalicelib.accounts import Caller, last_administrator
 from chalicelib.accounts.bootstrap import ensure_administrator
-from chalicelib.events import history
+from tests.event_history import history
 
 
 def acting(username):

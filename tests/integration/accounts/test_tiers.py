@@ -10,7 +10,8 @@ from chalicelib.accounts import Caller, allowed, counts, tiers
 from chalicelib.accounts.user import OF_TIER
 from chalicelib.core import clock
 from chalicelib.core.errors import PermissionDenied, ValidationError
-from chalicelib.events import Actor, history
+from chalicelib.events import Actor
+from tests.event_history import history
 
 SMALL = {"memory": "1Gi", "max_sessions": 1, "storage": "5Gi", "max_session_duration": "1h"}
 
