@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -88,19 +88,25 @@ def read_along(pk: str, sk: str, *, anew: bool = False) -> dict[str, Any] | None
 
     One strongly consistent read of one or two items.
     """
-    client, name = connection().client, AllowedRow.Meta.table_name
-    key: Any = {"pk": {"S": pk}, "sk": {"S": sk}}
     if anew or not _Known.is_fresh():
-        keys: Any = [key, {"pk": {"S": _KEY[0]}, "sk": {"S": _KEY[1]}}]
-        answer = client.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
-        if not answer.get("UnprocessedKeys"):
-            found = {(item["pk"]["S"], item["sk"]["S"]): item for item in answer["Responses"][name]}
-            _Known.learn(AllowedRow.from_raw_data(found[_KEY]) if _KEY in found else AllowedRow(*_KEY))
-            return found.get((pk, sk))
-        # The table is busy. The item alone will do for those who take what is known: the rest comes with the next request.
-        if anew:
-            _Known.learn(row())
-    return client.get_item(TableName=name, Key=key, ConsistentRead=True).get("Item")
+        return read_many_along([(pk, sk)], anew=anew).get((pk, sk))
+    key: Any = {"pk": {"S": pk}, "sk": {"S": sk}}
+    return connection().client.get_item(TableName=AllowedRow.Meta.table_name, Key=key, ConsistentRead=True).get("Item")
+
+
+def read_many_along(keys: Iterable[tuple[str, str]], *, anew: bool = False) -> dict[tuple[str, str], dict[str, Any]]:
+    """The same, of several items: those that there are. One BatchGetItem, where the table is not too busy to answer it at once."""
+    name, is_wanted = AllowedRow.Meta.table_name, anew or not _Known.is_fresh()
+    wanted: Any = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in (*keys, *([_KEY] if is_wanted else []))]
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    while wanted:
+        answer = connection().client.batch_get_item(RequestItems={name: {"Keys": wanted, "ConsistentRead": True}})
+        found.update({(item["pk"]["S"], item["sk"]["S"]): item for item in answer["Responses"].get(name, [])})
+        wanted = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
+    if is_wanted:
+        allowed = found.pop(_KEY, None)
+        _Known.learn(AllowedRow.from_raw_data(allowed) if allowed else AllowedRow(*_KEY))
+    return found
 
 
 def rates() -> Rates:

@@ -182,6 +182,16 @@ def set_password(username: str, password: str, *, current_password: str | None =
     return update_user(username, password=password, current_password=current_password, by=by)
 
 
+def begin_removal(work: UnitOfWork, user: User) -> None:
+    """From the transaction on nobody signs in as this user any more, nor are they one of the administrators who are left; what tokens there
+    are is :func:`suspend`'s. The use case is one that ``keeping_an_administrator`` wraps. Raises UserNotFound, LastAdministrator."""
+    suspended = [UserRow.is_suspended.set(True)]
+    # Not somebody else who has got the name since.
+    is_the_same = UserRow.created_at == clock.rfc3339(user.created_at)
+    work.update(models.user_row_key(user.username), suspended, is_the_same, otherwise=UserNotFound(user.username))
+    _give_up_power(work, user)
+
+
 def suspend(username: str) -> None:
     """Nobody signs in as this user any more, and what tokens there are end. Not there is fine."""
     try:
@@ -189,6 +199,13 @@ def suspend(username: str) -> None:
     except UpdateError as error:
         if not condition_failed(error):
             raise
+    tokens.end_all_tokens(username)
+
+
+def delete_suspended(username: str, by: Caller | None) -> None:
+    """:func:`delete_user`, of somebody whose removal was begun and whose tokens have ended. A read, a write, and a Query for tokens."""
+    _may_manage(by)
+    _delete_row(username, by)
     tokens.end_all_tokens(username)
 
 
@@ -208,9 +225,7 @@ def delete_user(username: str, by: Caller | None) -> None:
     tokens.end_all_tokens(username)
 
 
-def give_up_power(work: UnitOfWork, user: User) -> None:
-    """From the transaction on, this user is no longer one of the administrators who are left: what begins a removal. The use case is one
-    that ``keeping_an_administrator`` wraps, and raises LastAdministrator for the only one."""
+def _give_up_power(work: UnitOfWork, user: User) -> None:
     if user.role == "admin":
         last_administrator.leave(work, user.username)
 
@@ -218,7 +233,7 @@ def give_up_power(work: UnitOfWork, user: User) -> None:
 @last_administrator.kept
 def _lay_down_power(user: User, by: Caller | None) -> None:
     with unit_of_work(_actor(by)) as work:
-        give_up_power(work, user)
+        _give_up_power(work, user)
 
 
 @last_administrator.kept
@@ -228,7 +243,7 @@ def _delete_row(username: str, by: Caller | None) -> None:
     with unit_of_work(_actor(by)) as work:
         work.delete(row)
         work.emit("user.deleted", row, user_object(row.user()))
-        give_up_power(work, row.user())
+        _give_up_power(work, row.user())
 
 
 def require_power_over(user: User, by: Caller | None) -> None:

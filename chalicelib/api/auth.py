@@ -37,7 +37,7 @@ _NEW_TOKEN = {
 }
 
 
-# What is known of who tries, the rates, user, transaction, what is known now; with a new password also user, tokens and a transaction.
+# What is known of who tries (with the rates), the count, user, transaction, what is known now; a new password: user, tokens, transaction.
 @routes.post("/auth/login", public=True, body=_LOGIN, returns="SignIn", aws_calls=8)
 def login(request: Request) -> Reply:
     """Sign in with username and password. 401 UNAUTHENTICATED, the same for a wrong name as for a wrong password. 403

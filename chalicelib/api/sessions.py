@@ -130,15 +130,15 @@ def usage(request: Request, username: str) -> Reply:
     return Reply(views.usage(sessions.usage_of(username, by=request.caller)))
 
 
-# For a user without sessions: token, user, the removal's beginning; nobody signs in any more, and the tokens die; sessions, counters, inbox
-# and marks; then the tokens twice, the row read and deleted; the removal's end. Each session adds two.
+# For a user without sessions: token, user, the removal's beginning, after which nobody signs in; the tokens; sessions, counters, inbox and
+# marks; the row read and deleted, and tokens made meanwhile; the removal's end. Each session adds two.
 @routes.delete(
     "/users/{username}",
     permission="users.manage",
     scope="write:users",
     query={"deleteSessions": {"type": "boolean", "default": True}, "deleteStorage": {"type": "boolean", "default": False}},
     returns={200: "Nothing", 202: "Deleting"},
-    aws_calls=19,
+    aws_calls=14,
 )
 def delete_user(request: Request, username: str) -> Reply:
     """deleteUser(). 202 where there is more to delete than fits into a request: it goes on by itself. 404 USER_NOT_FOUND; 409

@@ -26,8 +26,6 @@ def with_password(request: Request, username: str, password: str, new_password: 
     """Raises: WrongCredentials, PasswordChangeRequired, SignInLocked, RateLimited, ValidationError for the new password."""
     attempt = guessing.begin(username, request.source_ip, browsers.cookie_of(request, DEVICE))
     if accounts.counts.are_on():
-        # Nobody's token was read, and the rates with it.
-        accounts.allowed.rates()
         count(request, "login", attempt.name, "login")
     try:
         signed_in = accounts.login(username, password, new_password)

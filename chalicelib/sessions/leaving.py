@@ -54,8 +54,8 @@ def remove_user(username: str, *, delete_sessions: bool = True, delete_storage: 
         since=clock.rfc3339(clock.now()),
     )
     _begin(user, removal, delete_storage=delete_storage, by=by)
-    accounts.suspend(username)
-    return _go_on(removal, time.monotonic() + IN_A_REQUEST_S)
+    accounts.end_all_tokens(username)
+    return _finish(removal, time.monotonic() + IN_A_REQUEST_S)
 
 
 @accounts.keeping_an_administrator
@@ -67,7 +67,7 @@ def _begin(user: User, removal: RemovalRow, *, delete_storage: bool, by: Caller)
         else:
             work.update(models.usage_row(user.username), [models.UsageRow.closed_for.set(removal.life)])
         work.save(removal)
-        accounts.give_up_power(work, user)
+        accounts.begin_removal(work, user)
 
 
 def go_on_removing() -> int:
@@ -84,19 +84,27 @@ def go_on_removing() -> int:
 
 
 def _go_on(removal: RemovalRow, until: float) -> bool:
+    user = accounts.find_user(removal.user)
+    if user is None or quotas.life_of(user) != removal.life:
+        models.forget_removal(removal)
+        return True
+    # Whoever began it may have died before the tokens did.
+    accounts.suspend(removal.user)
+    return _finish(removal, until)
+
+
+def _finish(removal: RemovalRow, until: float) -> bool:
+    """All that is left once nobody can sign in as the user and their tokens have ended. False: there was no time for all of it."""
     username, by = removal.user, _asker(removal)
-    user = accounts.find_user(username)
-    if user is not None and quotas.life_of(user) == removal.life:
-        accounts.suspend(username)
-        if removal.delete_sessions and not _sessions_are_gone(removal, by, until):
-            return False
-        messaging.forget_user(username)
-        try:
-            # Its event, user.deleted, also tells the worker to look after the home.
-            accounts.delete_user(username, by=by)
-        except accounts.UserNotFound:
-            # Another one who goes on with the same removal was faster.
-            log.logger().info("removed by another", extra={"user": username})
+    if removal.delete_sessions and not _sessions_are_gone(removal, by, until):
+        return False
+    messaging.forget_user(username)
+    try:
+        # Its event, user.deleted, also tells the worker to look after the home.
+        accounts.delete_suspended(username, by=by)
+    except accounts.UserNotFound:
+        # Another one who goes on with the same removal was faster.
+        log.logger().info("removed by another", extra={"user": username})
     models.forget_removal(removal)
     return True
 
