@@ -15,18 +15,20 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from chalicelib.accounts.errors import SsoFailed, SsoUnavailable
-from chalicelib.core import clock, config
+from chalicelib.core import clock, config, outgoing
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _KEPT_S, _READ_AGAIN_S = 3600.0, 60.0
 _LEEWAY_S = 60
-_CONNECT_S, _READ_S = 3.0, 5.0
+# A sign-in makes three requests at most, within a function of half a minute.
+_ALL_S = 8.0
 _MOST_BYTES = 512 * 1024
 _ONLY_THE_SIGNATURE: Any = {
     "verify_signature": True,
@@ -167,22 +169,17 @@ def _header_of(token: str) -> dict[str, Any]:
 
 
 def _ask(method: str, url: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-    # Costs some milliseconds, which only these requests need pay.
-    import urllib3
-
     _require_safe(url)
-    limits = urllib3.Timeout(connect=_CONNECT_S, read=_READ_S)
+    content = body.encode() if body is not None else None
     try:
-        answer = urllib3.PoolManager().request(
-            method, url, body=body, headers=dict(headers or {}), timeout=limits, retries=False, redirect=False, preload_content=False
+        answer = outgoing.request(
+            method, url, headers or {}, content=content, ends_at=time.monotonic() + _ALL_S, read_bytes=_MOST_BYTES + 1
         )
-        content = answer.read(_MOST_BYTES + 1)
-        answer.release_conn()
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except outgoing.FAILURES as error:
         raise SsoUnavailable() from error
-    if len(content) > _MOST_BYTES:
+    if len(answer.body) > _MOST_BYTES:
         raise SsoUnavailable("The provider's answer is too long")
-    return answer.status, content
+    return answer.status, answer.body
 
 
 def _json_of(answer: tuple[int, bytes]) -> dict[str, Any]:

@@ -185,10 +185,9 @@ def set_password(username: str, password: str, *, current_password: str | None =
 def begin_removal(work: UnitOfWork, user: User) -> None:
     """From the transaction on nobody signs in as this user any more, nor are they one of the administrators who are left; what tokens there
     are is :func:`suspend`'s. The use case is one that ``keeping_an_administrator`` wraps. Raises UserNotFound, LastAdministrator."""
-    suspended = [UserRow.is_suspended.set(True)]
     # Not somebody else who has got the name since.
     is_the_same = UserRow.created_at == clock.rfc3339(user.created_at)
-    work.update(models.user_row_key(user.username), suspended, is_the_same, otherwise=UserNotFound(user.username))
+    work.update(models.user_row_key(user.username), [UserRow.is_suspended.set(True)], is_the_same, otherwise=UserNotFound(user.username))
     _give_up_power(work, user)
 
 

@@ -28,6 +28,9 @@ class OutOfTime(Exception):
     """The whole answer was not there in time."""
 
 
+FAILURES = (OutOfTime, OSError, http.client.HTTPException, ValueError)
+
+
 def post(
     url: str,
     content: bytes,
@@ -37,10 +40,24 @@ def post(
     read_bytes: int,
     look_up: Callable[[str, int], list[str]] = lambda host, _port: [host],
 ) -> Answer:
+    """:func:`request`, with a body."""
+    return request("POST", url, headers, content=content, ends_at=ends_at, read_bytes=read_bytes, look_up=look_up)
+
+
+def request(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    content: bytes | None = None,
+    ends_at: float,
+    read_bytes: int,
+    look_up: Callable[[str, int], list[str]] = lambda host, _port: [host],
+) -> Answer:
     """``ends_at`` is a time of ``time.monotonic``. ``look_up`` gives the addresses of a host, of which the first that answers is used.
 
-    Raises: OutOfTime; OSError (with ssl.SSLError and socket.gaierror) or http.client.HTTPException for whatever else goes wrong, and what
-    ``look_up`` raises.
+    Raises: one of FAILURES: OutOfTime; OSError (with ssl.SSLError and socket.gaierror), http.client.HTTPException, or ValueError for an
+    address that is none; and what ``look_up`` raises.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -52,10 +69,10 @@ def post(
     watchdog.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", path, body=content, headers=dict(headers))
+        connection.request(method, path, body=content, headers=dict(headers))
         answer = connection.getresponse()
         body = answer.read(read_bytes)
-        return Answer(answer.status, body, {name.lower(): value for name, value in answer.getheaders()})
+        return Answer(answer.status, body, _joined(answer.getheaders()))
     except (OSError, http.client.HTTPException, ValueError, AttributeError):
         if connection.was_aborted or time.monotonic() >= ends_at:
             raise OutOfTime from None
@@ -63,6 +80,15 @@ def post(
     finally:
         watchdog.cancel()
         connection.close()
+
+
+def _joined(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """A name that comes twice has both values, as one list. Source: RFC 9110 §5.3."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
 
 
 class _Connection(http.client.HTTPConnection):

@@ -10,11 +10,11 @@ import re
 import time
 from urllib.parse import urlencode
 
-from chalicelib.core import config
+from chalicelib.core import config, outgoing
 from chalicelib.core.errors import ServiceUnavailable
 from chalicelib.sessions.errors import InvalidImage
 
-_CONNECT_S, _READ_S, _ALL_S = 2.0, 3.0, 8.0
+_ALL_S = 8.0
 _MOST_BYTES = 64 * 1024
 _HUB, _HUB_API = "docker.io", "registry-1.docker.io"
 _MANIFESTS = ", ".join(
@@ -74,31 +74,17 @@ class _Question:
     """One question to a registry: a few requests, which together have eight seconds."""
 
     def __init__(self, host: str) -> None:
-        # Costs some milliseconds, which only this kind of request need pay.
-        import urllib3
-
         self._host = host
-        self._http = urllib3.PoolManager()
         self._until = time.monotonic() + _ALL_S
         plain = config.is_local() and host.rpartition(":")[0] in ("localhost", "127.0.0.1")
         self.base = f"{'http' if plain else 'https'}://{_HUB_API if host == _HUB else host}"
 
     def ask(self, method: str, url: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        import urllib3
-
-        left_s = self._until - time.monotonic()
-        if left_s <= 0:
-            raise self.silent("it takes too long")
-        limits = urllib3.Timeout(connect=min(_CONNECT_S, left_s), read=min(_READ_S, left_s))
         try:
-            answer = self._http.request(
-                method, url, headers=headers, timeout=limits, retries=False, redirect=False, preload_content=False, decode_content=False
-            )
-            content = answer.read(_MOST_BYTES)
-            answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self.silent(type(error).__name__) from error
-        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, content
+            answer = outgoing.request(method, url, headers, ends_at=self._until, read_bytes=_MOST_BYTES)
+        except outgoing.FAILURES as error:
+            raise self.silent("it takes too long" if isinstance(error, outgoing.OutOfTime) else type(error).__name__) from error
+        return answer.status, dict(answer.headers), answer.body
 
     def token(self, challenge: str, scope: str) -> str | None:
         """What the registry's own token service gives to anybody; None where it gives nothing, or there is none that may be asked."""

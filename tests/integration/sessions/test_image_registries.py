@@ -139,7 +139,7 @@ def test_a_registry_that_gives_no_answer_is_no_verdict_on_the_image(registry, mo
 def test_a_registry_that_hangs_is_not_waited_for(registry, monkeypatch):
     hold = threading.Event()
     monkeypatch.setattr(_Answers, "do_HEAD", lambda self: hold.wait(5))
-    monkeypatch.setattr(registries, "_READ_S", 0.1)
+    monkeypatch.setattr(registries, "_ALL_S", 0.1)
 
     with pytest.raises(ServiceUnavailable):
         registries.must_have(f"{registry.host}/team/app:1.2")
