@@ -123,7 +123,7 @@ def user_sessions(request: Request, username: str) -> Reply:
     return Reply(views.sessions(sessions.sessions_of(username, by=request.caller)))
 
 
-@routes.get("/users/{username}/usage", returns="Usage", aws_calls=3)
+@routes.get("/users/{username}/usage", scope="read:users", returns="Usage", aws_calls=3)
 def usage(request: Request, username: str) -> Reply:
     """What a user has taken of the quotas, and what is allowed; memory and storage in bytes. Everybody's own; others' with users.view.
     404 USER_NOT_FOUND."""
