@@ -27,6 +27,7 @@ class FakeCluster:
         self.pod_status: Object = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         self.lingering: set[str] = set()
         self.before_apply: Callable[[Object], None] = lambda wanted: None
+        self.before_delete: Callable[[str, str], None] = lambda kind, name: None
         self.page_size = 500
         self._uids = itertools.count(1)
 
@@ -53,6 +54,7 @@ class FakeCluster:
 
     def delete(self, kind: str, name: str, *, uid: str | None = None) -> bool:
         self._answer("delete", kind, name)
+        self.before_delete(kind, name)
         present = self.objects.get((kind, name))
         if present is None or (uid and present["metadata"]["uid"] != uid):
             return True
@@ -84,9 +86,10 @@ class FakeCluster:
         return found
 
     def set_pods(self, status: Object) -> None:
+        """All pods from now on, and those that are there; but a pod that has ended stays so."""
         self.pod_status = status
         for (kind, _), one in self.objects.items():
-            if kind == "Pod":
+            if kind == "Pod" and one["status"].get("phase") != "Failed":
                 one["status"] = copy.deepcopy(status)
 
     def _answer(self, verb: str, kind: str, name: str) -> None:

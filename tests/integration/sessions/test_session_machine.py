@@ -29,6 +29,7 @@ from chalicelib.sessions.worker import Worker
 from tests.event_history import history
 
 PLACES, MEMORY = 3, 5
+CLAIM = "PersistentVolumeClaim"
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 _people = itertools.count(1)
 
@@ -195,6 +196,12 @@ class Story(RuleBasedStateMachine):
         owners = [one["metadata"]["labels"][objects.SESSION_LABEL] for (kind, _), one in self.cluster.objects.items() if kind == "Pod"]
         assert len(owners) == len(set(owners))
 
+    @invariant()
+    def a_record_outlives_its_objects(self) -> None:
+        owners = {one["metadata"]["labels"].get(objects.SESSION_LABEL) for (kind, _), one in self.cluster.objects.items() if kind != CLAIM}
+        for session_id in owners & self.ever - set(self.model):
+            assert models.session_of_id(session_id) is not None, f"nothing would ever remove what {session_id} has left"
+
     def _settles(self) -> None:
         """Trouble is over, and some minutes pass: the cluster is what the records say, though every message until now was lost."""
         self.cluster.is_away = False
@@ -277,7 +284,7 @@ def assert_legal(events: list[str]) -> None:
 def test_every_story_ends_well(platform):
     platform.template()
     Story.platform = platform
-    limits = {"max_examples": 400, "stateful_step_count": 50} if THOROUGH else {"max_examples": 20, "stateful_step_count": 20}
+    limits = {"max_examples": 400, "stateful_step_count": 50} if THOROUGH else {"max_examples": 30, "stateful_step_count": 25}
     run_state_machine_as_test(
         Story, settings=settings(**limits, deadline=None, derandomize=not THOROUGH, suppress_health_check=list(HealthCheck))
     )

@@ -219,6 +219,25 @@ def test_a_run_that_is_overtaken_by_the_end_of_its_session_cleans_up_after_itsel
     assert models.session_of_id(session.id) is None
 
 
+def test_a_run_that_is_late_takes_no_pod_that_it_did_not_see(platform, john):
+    session = platform.ready_session()
+    sessions.update_session(session.id, {"state": "hibernated"}, by=john)
+    woken = []
+
+    def meanwhile(kind, name):
+        platform.cluster.before_delete = lambda kind, name: None
+        assert platform.worker.reconcile(session.id)
+        sessions.update_session(session.id, {"state": "running"}, by=john)
+        assert platform.worker.reconcile(session.id)
+        woken.append(platform.cluster.only("Pod")["metadata"]["uid"])
+
+    platform.cluster.before_delete = meanwhile
+    assert platform.worker.reconcile(session.id)
+
+    assert [platform.cluster.only("Pod")["metadata"]["uid"]] == woken
+    assert platform.cluster.kinds() == ALL
+
+
 def test_other_resources_replace_the_pod(platform, john):
     session = platform.ready_session()
     uid = platform.cluster.only("Pod")["metadata"]["uid"]
