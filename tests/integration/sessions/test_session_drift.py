@@ -114,11 +114,13 @@ def test_a_pod_that_fell_ill_is_seen_and_its_session_shows_it(platform, john, st
 
     assert mended(platform) == [session.id]
 
-    shown = sessions.status_object(sessions.get_session(session.id, by=john))
+    found = sessions.get_session(session.id, by=john)
+    shown = sessions.status_object(found)
     if reason is None:
         assert platform.cluster.only("Pod")["metadata"]["uid"] != uid
         assert shown["ready"]
     else:
+        assert found.url is None, "where nothing answers is no address"
         assert (shown["ready"], shown["reason"]) == (False, reason)
         assert len(shown["message"]) > 30
     assert mended(platform) == [], "it is told once, and then known"
