@@ -1,7 +1,8 @@
 """What the SDKs cost a plugin: a cold start against a hello world's, a warm hook with one storage call against the bare request, size.
 
-The cold start is a fresh process until it has answered ``load``, the process's own start included, as Lambda's is; the hello world
-answers the same call with a constant. The platform is a server on loopback that answers at once.
+The cold start is a fresh process until it has answered ``load``, the process's own start included, as Lambda's is, with AWS's own runtime
+client in it (``lambda_runtime``); the hello world answers the same call with a constant. The platform is a server on loopback that answers
+at once.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bench import lambda_runtime
 from bench.report import Table, by_turns, milliseconds, ratio
 from infra import sdk_bundle
 
 _HERE = Path(__file__).parent
 _LAYERS = _HERE.parent / "plugin_layers"
 _SDKS = {"JavaScript": _LAYERS / "nodejs/node_modules/streamspace", "Python": _LAYERS / "python/streamspace"}
+# Kept from one run to the next.
+_CLIENTS = _HERE.parent / ".build/lambda-runtime-clients"
 _COLD_ROUNDS, _WARM_ROUNDS = 25, 400
 _MANIFEST = {"name": "bench", "version": "1.0.0", "permissions": ["storage", "commands"]}
 _FILES: dict[str, dict[str, dict[str, str]]] = {
@@ -52,25 +56,27 @@ _FILES: dict[str, dict[str, dict[str, str]]] = {
 def run() -> list[Table]:
     with tempfile.TemporaryDirectory(prefix="streamspace-bench-") as folder, _platform() as url:
         cold, warm = [], []
+        clients = lambda_runtime.fetched(_CLIENTS)
         _ship_javascript(Path(folder))
         for language in _FILES:
             folders = {kind: _packed(Path(folder) / language / kind, language, kind) for kind in ("hello", "plugin")}
             plugin, hello = by_turns(
                 _COLD_ROUNDS,
-                partial(_first_s, language, folders["plugin"], url),
-                partial(_first_s, language, folders["hello"], url),
+                partial(_first_s, language, folders["plugin"], clients, url),
+                partial(_first_s, language, folders["hello"], clients, url),
             )
             wall, bare_wall = [each[0] for each in plugin], [each[0] for each in hello]
             cpu, bare_cpu = [each[1] for each in plugin], [each[1] for each in hello]
             cold.append(
                 (language, ratio(wall, bare_wall), ratio(cpu, bare_cpu), milliseconds(wall), milliseconds(bare_wall), _size(language))
             )
-            found = _process(language, folders["plugin"], url, "warm")
+            found = _warm(language, folders["plugin"], url)
             warm.append((language, ratio(found["hook"], found["bare"]), milliseconds(found["hook"]), milliseconds(found["bare"])))
     return [
         Table(
             "Cold start of a plugin",
-            "A fresh process until it has answered `load`, against a handler without the SDK; and the SDK's files (at most 200 KB).",
+            "A fresh process with Lambda's runtime client until it has answered `load`, against a handler without the SDK; and the SDK's "
+            "files (at most 200 KB). The goal is 1.2.",
             ("SDK", "ratio", "ratio of CPU time", "plugin", "hello world", "size"),
             cold,
         ),
@@ -99,11 +105,16 @@ def _packed(folder: Path, language: str, kind: str) -> Path:
     return folder
 
 
-def _first_s(language: str, folder: Path, url: str) -> tuple[float, float]:
+def _first_s(language: str, folder: Path, clients: Path, url: str) -> tuple[float, float]:
     """Wall time, and the process's own time: what else the machine does is not in that."""
+    command, more = lambda_runtime.command(language, clients, folder, _LAYERS / "python")
+    environment = {**_environment(folder, url), **more, "BENCH_EVENT": json.dumps({"kind": "load", "settings": {}, "settings_version": 1})}
     began, used = time.perf_counter(), _children_s()
-    _process(language, folder, url, "first")
-    return time.perf_counter() - began, _children_s() - used
+    answer = _answered(command, environment, f"{language}, {folder.name}")
+    took = time.perf_counter() - began, _children_s() - used
+    if not answer["ok"]:
+        raise SystemExit(f"{language}, {folder.name} answered {answer}")
+    return took
 
 
 def _children_s() -> float:
@@ -111,12 +122,16 @@ def _children_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _process(language: str, folder: Path, url: str, mode: str) -> dict[str, list[float]]:
-    # As on Lambda: no site-packages, and nothing of the caller's environment. Layers lie where the language looks.
-    runner = (
-        ["node", str(_HERE / "sdk_process.js")] if language == "JavaScript" else [sys.executable, "-S", "-E", str(_HERE / "sdk_process.py")]
-    )
-    environment = {
+def _warm(language: str, folder: Path, url: str) -> dict[str, list[float]]:
+    script = ["node", "sdk_process.js"] if language == "JavaScript" else [sys.executable, "-S", "-E", "sdk_process.py"]
+    command = [*script[:-1], str(_HERE / script[-1]), str(folder), str(_WARM_ROUNDS), url]
+    found: dict[str, list[float]] = _answered(command, _environment(folder, url), f"{language}, warm")["found"]
+    return found
+
+
+def _environment(folder: Path, url: str) -> dict[str, str]:
+    """Nothing of the caller's; layers lie where the language looks."""
+    return {
         "PATH": os.environ["PATH"],
         "NODE_PATH": str(folder.parents[1] / "layer/node_modules"),
         "BENCH_LAYER": str(_LAYERS / "python"),
@@ -124,13 +139,13 @@ def _process(language: str, folder: Path, url: str, mode: str) -> dict[str, list
         "STREAMSPACE_TOKEN": "ss_bench",
         "STREAMSPACE_PLUGIN": "bench",
     }
-    done = subprocess.run(
-        [*runner, str(folder), mode, str(_WARM_ROUNDS), url], env=environment, capture_output=True, text=True, check=False
-    )
+
+
+def _answered(command: list[str], environment: dict[str, str], what: str) -> Any:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{language}, {folder.name}, {mode} failed:\n{done.stderr[-3000:]}")
-    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1]).get("found") or {}
-    return found
+        raise SystemExit(f"{what} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _size(language: str) -> str:

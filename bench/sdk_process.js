@@ -1,17 +1,16 @@
 'use strict';
 
-// node sdk_process.js FOLDER first|warm ROUNDS URL: answers a call from the plugin, or the bare handler, in the folder.
+// node sdk_process.js FOLDER ROUNDS URL: a command of the plugin in the folder, by turns with the bare request that it makes.
 const path = require('node:path');
 
 const write = process.stdout.write.bind(process.stdout); // as it is: the SDK takes it over
 
-const [folder, mode, rounds, url] = process.argv.slice(2);
+const [folder, rounds, url] = process.argv.slice(2);
 const context = { getRemainingTimeInMillis: () => 30_000 };
 const { handler } = require(path.join(folder, 'streamspace_shim.js'));
 
 async function main() {
   await handler({ kind: 'load', settings: {}, settings_version: 1 }, context);
-  if (mode === 'first') return undefined;
   const one = { kind: 'command', name: 'one', args: {}, settings_version: 1 };
   const bare = async () => JSON.parse(await (await fetch(`${url}/api/v1/storage/k`)).text());
   const found = { hook: [], bare: [] };

@@ -75,7 +75,7 @@ def methods_of(part: Any) -> set[str]:
 
 def exported(path: Path) -> set[str]:
     """The names that a module imports ``as`` themselves: its public ones. Source: PEP 484, Stub files."""
-    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
     return {one.name for node in imports for one in node.names if one.asname == one.name}
 
 
