@@ -18,10 +18,23 @@ def _are_addresses(value: object) -> bool:
     return _is_text(value) or (isinstance(value, (list, tuple)) and value != [] and all(map(_is_text, value)))
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "text": ("a string", lambda value: isinstance(value, str)),
     "string": ("a non-empty string", _is_text),
     "object": ("a dict", lambda value: isinstance(value, dict)),
     "array": ("a list", lambda value: isinstance(value, (list, tuple))),
+    "texts": ("a list of strings", _are_texts),
+    "integer": ("a whole number", _is_integer),
+    # Of a query, where a number is text anyway: the platform says what is none.
+    "count": ("a whole number", lambda value: isinstance(value, (int, float, str)) and not isinstance(value, bool)),
     "function": ("a function", callable),
     "addresses": ("an address, or a list of addresses", _are_addresses),
 }
@@ -37,6 +50,13 @@ def need(method: str, field: str, value: Any, kind: str = "string") -> Any:
     if not holds(value):
         raise TypeError(f"{method} needs '{field}': {says}, not {_described(value)}")
     return value
+
+
+def may_have(method: str, kind: str, **fields: Any) -> None:
+    """Each of the fields may be None, for "not given", and is of that kind otherwise."""
+    for field, value in fields.items():
+        if value is not None:
+            need(method, field, value, kind)
 
 
 def segment(method: str, field: str, value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from . import environment, registry
-from .arguments import need, segment
+from .arguments import may_have, need, segment
 from .awaitable import Pending, awaitable
 from .call import current
 from .client import request
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def register(*, name: str, description: str, handler: Callable[..., Any], permissions: Sequence[str] | None = None) -> None:
     """``handler(args)`` or ``handler(args, context)``, ``def`` or ``async def``; ``context`` tells the caller."""
+    may_have("commands.register", "texts", permissions=permissions)
     command = {
         "name": need("commands.register", "name", name),
         "description": need("commands.register", "description", description),

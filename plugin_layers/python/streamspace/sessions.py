@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import given, need, segment
+from .arguments import given, may_have, need, segment
 from .awaitable import awaitable
 from .client import request
 
@@ -23,6 +23,8 @@ def get_sessions(
     offset: int | None = None,
 ) -> list[Session]:
     """The sessions that match, ``limit`` of them at most."""
+    may_have("api.get_sessions", "text", user=user, state=state, template=template)
+    may_have("api.get_sessions", "count", limit=limit, offset=offset)
     query = {"user": user, "state": state, "template": template, "limit": limit, "offset": offset}
     found: list[Session] = request("api.get_sessions", "GET", "sessions", query=query)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import segment
+from .arguments import may_have, segment
 from .awaitable import awaitable
 from .client import request, request_envelope, to_json
 
@@ -55,6 +55,7 @@ def delete(key: str) -> None:
 @awaitable
 def keys(prefix: str | None = None) -> list[str]:
     """All keys with that prefix: every page of the list."""
+    may_have("storage.keys", "text", prefix=prefix)
     found: list[str] = []
     cursor: str | None = None
     while True:

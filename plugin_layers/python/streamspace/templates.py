@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import given, need, segment
+from .arguments import given, may_have, need, segment
 from .awaitable import awaitable
 from .client import request
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 @awaitable
 def get_templates(*, category: str | None = None, tag: str | None = None, limit: int = 100, offset: int | None = None) -> list[Template]:
     """The templates that match, ``limit`` of them at most."""
+    may_have("api.get_templates", "text", category=category, tag=tag)
+    may_have("api.get_templates", "count", limit=limit, offset=offset)
     query = {"category": category, "tag": tag, "limit": limit, "offset": offset}
     found: list[Template] = request("api.get_templates", "GET", "templates", query=query)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import registry
-from .arguments import given, need
+from .arguments import given, may_have, need
 from .awaitable import awaitable
 
 TYPE_CHECKING = False
@@ -26,6 +26,8 @@ def register_widget(
 ) -> None:
     """Adds a widget to the dashboard. ``component`` is a path in the package."""
     method = "ui.register_widget"
+    may_have(method, "text", position=position, width=width, icon=icon)
+    may_have(method, "texts", permissions=permissions)
     widget = given(
         id=need(method, "id", id),
         title=need(method, "title", title),
@@ -49,6 +51,9 @@ def add_menu_item(
 ) -> None:
     """Adds an item to the navigation."""
     method = "ui.add_menu_item"
+    may_have(method, "text", icon=icon)
+    may_have(method, "integer", position=position)
+    may_have(method, "texts", permissions=permissions)
     item = given(
         label=need(method, "label", label),
         path=need(method, "path", path),
@@ -63,6 +68,7 @@ def add_menu_item(
 def register_settings_page(id: str, *, title: str, component: str, icon: str | None = None) -> None:
     """Adds a page to the settings."""
     method = "ui.register_settings_page"
+    may_have(method, "text", icon=icon)
     page = given(
         id=need(method, "id", id),
         title=need(method, "title", title),

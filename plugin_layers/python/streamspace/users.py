@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import given, need, segment
+from .arguments import given, may_have, need, segment
 from .awaitable import awaitable
 from .client import request
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @awaitable
 def get_users(*, tier: str | None = None, limit: int = 100, offset: int | None = None) -> list[User]:
     """The users that match, ``limit`` of them at most."""
+    may_have("api.get_users", "text", tier=tier)
+    may_have("api.get_users", "count", limit=limit, offset=offset)
     query = {"tier": tier, "limit": limit, "offset": offset}
     found: list[User] = request("api.get_users", "GET", "users", query=query)
     return found

@@ -48,7 +48,7 @@ const outcome = async (call) => {
 };
 (async () => {
   const outcomes = [];
-  for (const call of JSON.parse(process.argv[2])) outcomes.push(await outcome(call));
+  for (const call of JSON.parse(require('node:fs').readFileSync(0, 'utf8'))) outcomes.push(await outcome(call));
   console.log(JSON.stringify(outcomes));
 })();
 """
@@ -102,8 +102,9 @@ def api_url(whole_app: Any, aws: Any) -> Iterator[str]:
 
 
 def _javascript(calls: list[str], environment: dict[str, str]) -> list[Outcome]:
-    command = ["node", "-e", _NODE, str(NODE_SDK), json.dumps(calls)]
-    ran = subprocess.run(command, env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment}, capture_output=True, text=True, timeout=120)
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **environment}
+    command = ["node", "-e", _NODE, str(NODE_SDK)]
+    ran = subprocess.run(command, env=environment, input=json.dumps(calls), capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)  # type: ignore[no-any-return]
 
@@ -119,6 +120,8 @@ def _python(calls: list[str], streamspace: Any) -> list[Outcome]:
                 "is_stream_space_error": True,
                 "is_error": isinstance(error, Exception),
             }
+        except TypeError as error:
+            return {"name": "TypeError", "message": str(error)}
 
     return [outcome(call) for call in calls]
 
