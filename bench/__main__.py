@@ -1,9 +1,10 @@
-"""``python -m bench [NAME …]``: all benchmarks, or the named ones. All of them together write ``RESULTS.md``."""
+"""``python -m bench [NAME …]``: all benchmarks, or the named ones. Each has its part of ``RESULTS.md``, which it replaces."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -35,17 +36,17 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join((*IN_PROCESS, *ON_THE_STACK))}")
     began = time.monotonic()
-    found = [_heading()]
-    print(found[0], flush=True)
+    print(_heading(), flush=True)
     # The stack comes last: its servers would disturb the others.
-    found += [_run(name) for name in IN_PROCESS if name in names]
+    for name in IN_PROCESS:
+        if name in names:
+            _keep(name, _run(name))
     on_the_stack = [name for name in ON_THE_STACK if name in names]
     if on_the_stack:
         with stack.running():
-            found += [_run(name) for name in on_the_stack]
-    if not sys.argv[1:]:
-        RESULTS.write_text("\n".join(found))
-        print(f"written to bench/{RESULTS.name}; it took {time.monotonic() - began:.0f} s")
+            for name in on_the_stack:
+                _keep(name, _run(name))
+    print(f"written to bench/{RESULTS.name}; it took {time.monotonic() - began:.0f} s")
 
 
 def _run(name: str) -> str:
@@ -53,6 +54,15 @@ def _run(name: str) -> str:
     text = "\n".join(table.markdown() for table in import_module(f"bench.{name}").run())
     print(text, flush=True)
     return text
+
+
+def _keep(name: str, text: str) -> None:
+    """Put it in the place of what the benchmark found before; at once, so that a later one's failure takes nothing away."""
+    before = RESULTS.read_text() if RESULTS.exists() else ""
+    parts = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=\n<!-- |\Z)", before, re.DOTALL))
+    parts[name] = f"{text}\nMeasured on {datetime.now(UTC):%Y-%m-%d} by `python -m bench {name}`.\n"
+    shown = [f"<!-- {one} -->\n{parts[one]}" for one in (*IN_PROCESS, *ON_THE_STACK) if one in parts]
+    RESULTS.write_text("\n".join([_heading(), *shown]))
 
 
 def _heading() -> str:
@@ -64,9 +74,9 @@ def _heading() -> str:
         [
             "# Benchmarks",
             "",
-            f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d} ({machine}). `make bench` makes them again.",
+            f"Made by `make bench` ({machine}), which makes them again; `python -m bench NAME` makes one of them.",
             "",
-            "Ratios of medians, both sides measured by turns in this one run; the docstring of `bench/__init__.py` says how to read them.",
+            "Ratios of medians, both sides measured by turns in one run; the docstring of `bench/__init__.py` says how to read them.",
             "The milliseconds are this machine's, on that day, with whatever else it did.",
             "",
         ]

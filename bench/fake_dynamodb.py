@@ -1,4 +1,5 @@
-"""A DynamoDB that knows one item and gives it at once, on loopback: so that what is measured is the program and not a database."""
+"""A DynamoDB that knows one item and gives it at once, alone or in a batch, on loopback: so that what is measured is the program and not a
+database."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ class FakeDynamoDB:
     """``calls`` counts what was asked since it was last set to 0."""
 
     def __init__(self, item: Mapping[str, Any]) -> None:
+        self._item = dict(item)
         self._answer = json.dumps({"Item": item}).encode()
         self.calls = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -25,12 +27,21 @@ class FakeDynamoDB:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"]))
                 fake.calls += 1
-                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(fake._answer)}\r\n\r\n"
-                self.wfile.write(head.encode() + fake._answer)
+                answer = fake._batch(body) if self.headers["X-Amz-Target"].endswith("BatchGetItem") else fake._answer
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(answer)}\r\n\r\n"
+                self.wfile.write(head.encode() + answer)
 
         return Handler
+
+    def _batch(self, body: bytes) -> bytes:
+        """The item where it is asked for by its key; the others are not there."""
+        found = {
+            table: [self._item for key in asked["Keys"] if key.items() <= self._item.items()]
+            for table, asked in json.loads(body)["RequestItems"].items()
+        }
+        return json.dumps({"Responses": found, "UnprocessedKeys": {}}).encode()
 
     @contextmanager
     def serving(self) -> Iterator[FakeDynamoDB]:

@@ -75,7 +75,7 @@ def function() -> Iterator[Function]:
 
     token = token_text.fresh()
     row = {
-        "pk": "TOKEN#1",
+        "pk": f"TOKEN#{token_text.id_of(token_text.hash_of(token))}",
         "sk": "TOKEN",
         "token_hash": token_text.hash_of(token),
         "kind": "personal",
