@@ -131,7 +131,8 @@ def test_a_plugin_sends_mail_to_many_with_one_call_beside_its_token(messaging_ap
     )
 
     assert status == 202
-    assert aws_calls == ["GetItem", "BatchGetItem", "SendRawEmail"]
+    # The token is read along with what is allowed, where that was not read within the last second.
+    assert [one.removeprefix("Batch") for one in aws_calls] == ["GetItem", "GetItem", "SendRawEmail"]
     assert body["data"] == {"message_id": outbox[0].id, "skipped": []}
     assert set(outbox[0].destinations) == {"jane@example.com", "max@example.com", "secret@example.com"}
     assert "secret" not in outbox[0].raw_data

@@ -116,7 +116,7 @@ def test_the_last_page_of_a_long_log_reads_no_more_than_the_first(api, install, 
         costs = []
         for page in (1, 15, 30):
             # Each as if it were the first in its second: what holds for everybody is read along.
-            accounts.counts.forget()
+            accounts.allowed.forget()
             aws_calls.clear()
             items_read.clear()
 
