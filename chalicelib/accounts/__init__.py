@@ -12,7 +12,8 @@ Promises
     Every change of a user is told: ``user.created|updated|deleted|login|logout``, with the documented User (``user_object``) as its data.
 """
 
-from chalicelib.accounts import allowed, counts, guessing, sso, tiers, visits
+# Not `sso`: who signs in through it imports it, and every other request would pay for it.
+from chalicelib.accounts import allowed, counts, guessing, tiers, visits
 from chalicelib.accounts.caller import Caller
 from chalicelib.accounts.errors import (
     InvalidEmail,
@@ -109,7 +110,6 @@ __all__ = [
     "revoke_plugin_token",
     "revoke_token",
     "set_password",
-    "sso",
     "suspend",
     "tiers",
     "update_user",

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from chalicelib import accounts, sessions
-from chalicelib.accounts import Caller
+from chalicelib.accounts import Caller, sso
 from chalicelib.api import browsers, signing_in
 from chalicelib.api.http import Reply, Request, Routes
 from chalicelib.core import clock
@@ -179,7 +179,7 @@ def _sign_in_page(request: Request, id: str, error: StreamSpaceError | None = No
 
 
 def _other_way(request: Request, id: str, rd: str) -> str:
-    if accounts.sso.settings() is None:
+    if sso.settings() is None:
         return ""
     after = f"{request.path}?{rd}"
     return f'<p><a class="button" href="../../auth/sso/login?{escape(urlencode({"after": after}))}">Single sign-on</a></p>'
