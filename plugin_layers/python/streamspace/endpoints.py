@@ -39,7 +39,7 @@ def register_endpoint(
     endpoint: dict[str, Any] = {
         "method": _checked_method(need(name, "method", method)),
         "path": path,
-        "permissions": list(need(name, "permissions", [] if permissions is None else permissions, "texts")),
+        "permissions": list(need(name, "permissions", [] if permissions is None else permissions, "array")),
     }
     if public and endpoint["permissions"]:
         raise TypeError(f"{name}: '{path}' is public, so nobody is asked for 'permissions': leave one of the two out")
