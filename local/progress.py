@@ -11,11 +11,10 @@ SAID_AFTER_S = 1.0
 
 
 class Progress:
-    """Prints ``[3/9] building the deployment package … 12.3 s`` when a step is done, and, if that takes more than a
+    """Prints ``[3] building the deployment package … 12.3 s`` when a step is done, and, if that takes more than a
     moment, what is being done meanwhile. Steps may overlap; the numbers follow the order in which they began."""
 
-    def __init__(self, total: int, out: TextIO | None = None) -> None:
-        self._total = total
+    def __init__(self, out: TextIO | None = None) -> None:
         self._begun = 0
         self._out = out or sys.stdout
         self._lock = threading.Lock()
@@ -25,7 +24,7 @@ class Progress:
         """A step that fails prints no time; its exception goes on."""
         with self._lock:
             self._begun += 1
-            label = f"[{self._begun}/{self._total}] {doing} …"
+            label = f"[{self._begun}] {doing} …"
         began = time.monotonic()
         reminder = threading.Timer(SAID_AFTER_S, self.say, (label,))
         reminder.daemon = True

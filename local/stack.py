@@ -26,7 +26,6 @@ from local.progress import Progress
 from local.settings import CHECKOUT, HOST, Layout
 from local.supervisor import holder, only_one
 
-STEPS = 9
 ADMINISTRATOR = "admin"
 EXAMPLES = CHECKOUT / "examples" / "plugins"
 TEMPLATES = settings.CHECKOUT / "examples" / "templates"
@@ -249,7 +248,7 @@ def run(layout: Layout, port: int) -> int:
         layout.description.unlink(missing_ok=True)
         layout.emulator.mkdir(parents=True, exist_ok=True)
         count = end_leftovers(layout.root)
-        progress = Progress(STEPS)
+        progress = Progress()
         if count:
             progress.say(f"ended {count} processes that a killed start had left behind")
         Stack(layout, port, progress).run()
