@@ -152,12 +152,12 @@ def _manifest_findings(files: Mapping[str, bytes]) -> tuple[list[Finding], dict[
 
 def _package_findings(archive: bytes, files: Mapping[str, bytes]) -> list[Finding]:
     from chalicelib.plugins import PackageInvalid as Refused
-    from chalicelib.plugins import read_package
+    from chalicelib.plugins import assets, read_package
 
+    lines = lines_of(files["manifest.json"].decode("utf-8-sig")) if "manifest.json" in files else {}
     try:
-        read_package(archive)
+        package = read_package(archive)
     except Refused as refused:
-        lines = lines_of(files["manifest.json"].decode("utf-8-sig")) if "manifest.json" in files else {}
         findings = []
         for place, sentences in refused.details.items():
             is_manifests = place not in files and place != "package"
@@ -165,7 +165,10 @@ def _package_findings(archive: bytes, files: Mapping[str, bytes]) -> list[Findin
             line = line_of(field, lines) if is_manifests else 0
             findings += [Finding(file, line, FAULT, _said(field, sentence) if field else sentence) for sentence in sentences]
         return findings
-    return []
+    return [
+        Finding("manifest.json", line_of(field, lines), WARNING, f"{field}: The package has no file '{path}', so its address leads nowhere")
+        for field, path in assets.missing(package).items()
+    ]
 
 
 def _said(field: str, sentence: str) -> str:

@@ -1,6 +1,6 @@
 """The one address that people and programs use: the API, the marketplace and the front page on a single port.
 
-``/api/…`` is passed to the emulated API Gateway, which expects ``/restapis/{id}/{stage}/_user_request_/…``; its answers
+``/api/…`` and ``/plugins/…`` are passed to the emulated API Gateway, which expects ``/restapis/{id}/{stage}/_user_request_/…``; its answers
 come back as they are. ``/marketplace/…`` is a folder of files, as any web server would show it. ``/licenses/v1/…`` is the licence
 service (`local.licenses`).
 
@@ -166,6 +166,7 @@ def application(places: Places) -> web.Application:
     app.on_cleanup.append(api.closed)
     app.router.add_route("*", "/api", api.pass_on)
     app.router.add_route("*", "/api/{path:.*}", api.pass_on)
+    app.router.add_route("*", "/plugins/{path:.*}", api.pass_on)
     app.router.add_get("/marketplace/{path:.*}", marketplace.serve)
     app.router.add_post("/licenses/v1/{what}", LicenseService(places.licenses, places.license_key).serve)
     app.router.add_get("/_gateway/health", _healthy)

@@ -14,6 +14,7 @@ from chalicelib.api.routing import BASE_PATH, path_of
 
 # Each module of routes, and what its paths begin with.
 RESOURCES = {
+    "assets": ("plugins",),
     "auth": ("auth",),
     "commands": ("commands", "ui"),
     "dialogs": ("dialogs",),

@@ -38,6 +38,9 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
     tags: dict[str, str] = {}
     failures: dict[str, Any] = {}
     for route in routes:
+        # A file's address would be a plugin's endpoint here: two paths of one shape, which a document can't have.
+        if not route.pattern.startswith(BASE_PATH):
+            continue
         failures |= {_name_of(codes): _failure(status, codes) for status, codes in errors_of(route).items()}
         path = _PARAMETER.sub(r"{\1}", route.pattern.removeprefix(BASE_PATH))
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)

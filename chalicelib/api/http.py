@@ -141,6 +141,11 @@ class Request:
     def header(self, name: str) -> str | None:
         return self.headers.get(name)
 
+    def knows(self, etag: str) -> bool:
+        """Whether the client has this representation already, by its If-None-Match. Source: RFC 9110 §13.1.2."""
+        tags = [each.strip().removeprefix("W/") for each in (self.header("if-none-match") or "").split(",")]
+        return etag in tags or "*" in tags
+
     @cached_property
     def raw_body(self) -> bytes:
         body = self._event.get("body") or ""
@@ -222,18 +227,21 @@ class Routes:
     ``returns``: the schema of ``data``: ``"Plugin"``, ``"[Plugin]"`` for a list, ``"Item?"`` where it may be null; by status, where that is
     not 200. ``meta``: that of ``meta``. Both by name, so that a request pays for none of them (:mod:`chalicelib.api.schemas`).
 
+    ``base``: what all patterns begin with; another one for what is not part of the API, which ``openapi.json`` then does not describe.
+
     A view's docstring is its description in ``openapi.json``, and the error codes that it names are answers that it may give.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = BASE_PATH) -> None:
         self.declared: list[Route] = []
+        self._base = base
 
     def _declare(self, method: str, pattern: str, **rule: Any) -> Callable[[View], View]:
         def declare(view: View) -> View:
             self.declared.append(
                 Route(
                     method=method,
-                    pattern=BASE_PATH + pattern,
+                    pattern=self._base + pattern,
                     view=view,
                     permission=rule.get("permission"),
                     scope=rule.get("scope"),

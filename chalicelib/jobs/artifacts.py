@@ -1,14 +1,10 @@
-"""What jobs keep in the packages bucket: packages, code bundles, published assets, uploads and backups."""
+"""What jobs keep in the packages bucket: packages, code bundles, uploads and backups."""
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import Mapping
 from typing import IO, Any
 
 from chalicelib.core import aws, config
-
-_ASSETS = ("assets/", "ui/")
 
 
 def package_key(slug: str, version: str) -> str:
@@ -48,18 +44,6 @@ def list_under(prefix: str) -> list[dict[str, Any]]:
 def delete(key: str) -> None:
     """Deleting what is not there is a success, in S3 as here."""
     aws.client("s3").delete_object(Bucket=_bucket(), Key=key)
-
-
-def publish_assets(slug: str, files: Mapping[str, bytes]) -> int:
-    """Put the package's assets and UI components where ``/plugins/{slug}/…`` is served from; how many."""
-    chosen = {path: content for path, content in files.items() if path.startswith(_ASSETS)}
-    for path, content in chosen.items():
-        put(f"assets/{slug}/{path.removeprefix('assets/')}", content, mimetypes.guess_type(path)[0] or "application/octet-stream")
-    return len(chosen)
-
-
-def delete_assets(slug: str) -> None:
-    delete_all(f"assets/{slug}/")
 
 
 def delete_all(prefix: str) -> int:

@@ -220,14 +220,13 @@ def unpack(job: Job) -> dict[str, Any]:
     package = _package(job)
     artifacts.put(artifacts.code_key(job.slug, package.manifest.version), plugins.code_bundle(package))
     messaging.templates.keep(job.slug, package.manifest.version, messaging.templates.sources_in(package.files))
-    published = artifacts.publish_assets(job.slug, package.files)
-    return {"assets": published}
+    return {"assets": plugins.assets.publish(job.slug, package)}
 
 
 def discard_code(job: Job) -> None:
     artifacts.delete(artifacts.code_key(job.slug, job.request["version"]))
     messaging.templates.forget(job.slug, job.request["version"])
-    artifacts.delete_assets(job.slug)
+    plugins.assets.withdraw(job.slug)
 
 
 def install_dependencies(job: Job) -> dict[str, Any]:

@@ -48,8 +48,9 @@ def remove_data(job: Job) -> dict[str, Any]:
     if not keep_data:
         plugins.forget_settings(job.slug)
         plugins.policies.forget(job.slug)
-    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", f"assets/{job.slug}/", messaging.templates.prefix_of(job.slug)):
+    for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", messaging.templates.prefix_of(job.slug)):
         artifacts.delete_all(prefix)
+    plugins.assets.withdraw(job.slug)
     return {"data_removed": not keep_data}
 
 

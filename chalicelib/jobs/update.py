@@ -237,8 +237,7 @@ def _put_in_place(job: Job, package: Package) -> None:
     code = Code(config.setting("PACKAGES_BUCKET"), artifacts.code_key(job.slug, manifest.version))
     role_arn = runtime.provisioning.create_role(job.slug)
     runtime.provisioning.create_function(job.slug, manifest.runtime, code, role_arn, runtime.provisioning.environment(job.slug), limits)
-    artifacts.delete_assets(job.slug)
-    artifacts.publish_assets(job.slug, package.files)
+    plugins.assets.publish(job.slug, package)
 
 
 def _new_package(job: Job) -> Package:

@@ -9,10 +9,11 @@ Promises
     In safe mode everything that is not core is off, from one transaction on until another (``safe_mode``).
     What administrators decided of updates, plugins and publishers holds for whatever is installed, updated or activated (``policies``).
     A plugin that needs a licence is active only while it has a good one (``licenses``).
+    What browsers get of a plugin's files is what its package publishes, and nothing else (``assets``).
     A plan to install holds every dependency in a version that suits everybody who asked, or says who asked for what.
 """
 
-from chalicelib.plugins import licenses, locks, policies, safe_mode, updates
+from chalicelib.plugins import assets, licenses, locks, policies, safe_mode, updates
 from chalicelib.plugins.circuit import set_aside_failing
 from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
@@ -118,6 +119,7 @@ __all__ = [
     "add",
     "all_installed",
     "apply_limits",
+    "assets",
     "change_limits",
     "change_settings",
     "code_bundle",

@@ -52,6 +52,7 @@ RAW: Mapping[str, tuple[str, Schema]] = {
     "OpenApiDocument": ("application/json", OBJECT),
     "Unchanged": ("", ANYTHING),
     "Passed": ("", ANYTHING),
+    "PublishedFile": ("*/*", ANYTHING),
     "Whatever": ("*/*", ANYTHING),
     "Pages": ("text/html", TEXT),
 }

@@ -37,7 +37,7 @@ def plugin(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> di
         "error_reason": one.error_reason,
         "type": one.manifest.type,
         "category": one.manifest.category,
-        "icon": asset_address(one.slug, one.manifest.icon),
+        "icon": plugins.assets.address(one.slug, one.manifest.icon),
         "author": one.manifest.author,
         "is_core": one.manifest.is_core,
         "is_premium": one.manifest.is_premium,
@@ -63,7 +63,7 @@ def details(one: InstalledPlugin, decided: Policies, *, is_safe_mode: bool) -> d
         **plugin(one, decided, is_safe_mode=is_safe_mode),
         # The key of who signed what is installed; None: nobody did.
         "publisher": one.publisher,
-        "screenshots": [asset_address(one.slug, path) for path in manifest.screenshots],
+        "screenshots": [plugins.assets.address(one.slug, path) for path in manifest.screenshots],
         "homepage": manifest.homepage,
         "documentation": manifest.documentation,
         "repository": manifest.repository,
@@ -211,13 +211,6 @@ def _has_valid_license(one: InstalledPlugin) -> bool:
 
 def _is_newer(one: InstalledPlugin) -> bool:
     return one.latest_version is not None and versions.compare(one.latest_version, one.version) > 0
-
-
-def asset_address(slug: str, path: str | None) -> str | None:
-    """Where a file of the package is published; an address of its own stays as it is."""
-    if not path or path.startswith(("https://", "http://", "data:")):
-        return path or None
-    return f"/plugins/{slug}/{path.removeprefix('./').removeprefix('/').removeprefix('assets/')}"
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -35,7 +35,7 @@ def test_every_module_of_routes_is_a_resource():
 def test_the_heads_of_a_resource_are_those_of_its_routes(module):
     routes = import_module(f"chalicelib.api.{module}").routes
 
-    heads = {route.pattern.removeprefix(f"{BASE_PATH}/").partition("/")[0] for route in routes.declared}
+    heads = {route.pattern.removeprefix(BASE_PATH).strip("/").partition("/")[0] for route in routes.declared}
 
     assert heads == set(RESOURCES[module])
 

@@ -240,6 +240,22 @@ def test_a_call_whose_scope_is_not_asked_for_is_a_warning(runtime: str, name: st
     assert answer.output == f"{name}:2: {advice}The plugin is valid, 1 warning\n"
 
 
+def test_pictures_that_the_package_does_not_have_are_warnings(plugin: Any) -> None:
+    named = {"icon": "./assets/icon.png", "screenshots": ["https://example.com/1.png", "assets/two.png", "assets/three.png"]}
+    folder = plugin({"index.js": "module.exports = {};", "assets/three.png": "png"}, **named)
+    lines = (folder / "manifest.json").read_text().splitlines()
+    line = {name: next(at for at, text in enumerate(lines, 1) if name in text) for name in ("icon.png", "two.png")}
+
+    answer = run("validate", folder)
+
+    assert answer.exit_code == 0
+    assert answer.output.splitlines() == [
+        f"manifest.json:{line['icon.png']}: warning: icon: The package has no file 'assets/icon.png', so its address leads nowhere",
+        f"manifest.json:{line['two.png']}: warning: screenshots.1: The package has no file 'assets/two.png', so its address leads nowhere",
+        "The plugin is valid, 2 warnings",
+    ]
+
+
 def test_a_package_is_checked_as_its_folder_is(plugin: Any, tmp_path: Path) -> None:
     folder = plugin({"index.js": "module.exports = { onSessionCreate() {} };"})
     package = tmp_path / "out.zip"
