@@ -101,7 +101,7 @@ def _started(calls: list[str], in_aws: list[float], url: str) -> list[Wave]:
     waves = []
     KubernetesCluster._call = counted  # type: ignore[method-assign]
     try:
-        with config.overridden(KUBERNETES_URL=url, SESSION_CHECKS_QUEUE_URL="none"):
+        with config.overridden(KUBERNETES_URL=url, API_URL=url, SESSION_CHECKS_QUEUE_URL="none"):
             cluster.cache_clear()
             worker = Worker(patience_s=0)
             for begin in range(0, SESSIONS, WAVE):

@@ -36,8 +36,8 @@ _PATHS = {
     "Ingress": "/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
 }
-# What is listed across namespaces, to see what nodes have left.
-_EVERYWHERE = {"Node": "/api/v1/nodes", "Pod": "/api/v1/pods"}
+# What belongs to no namespace, or is listed across them to see what nodes have left.
+_EVERYWHERE = {"Node": "/api/v1/nodes", "Pod": "/api/v1/pods", "IngressClass": "/apis/networking.k8s.io/v1/ingressclasses"}
 
 
 class ClusterUnavailable(Exception):
@@ -77,7 +77,7 @@ class Cluster(Protocol):
         """At most five hundred that the label selector takes, by name; ``after`` is the ``following`` of the page before."""
 
     def everywhere(self, kind: str, after: str = "", *, fields: str = "") -> Page:
-        """The same of nodes, or of pods of all namespaces that the field selector takes."""
+        """The same of nodes and ingress classes, or of pods of all namespaces that the field selector takes."""
 
 
 class KubernetesCluster:

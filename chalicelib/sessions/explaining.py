@@ -30,6 +30,7 @@ _SENTENCES = {
     "CrashLoopBackOff": "Its application ends again and again as soon as it has started",
     "OOMKilled": "It was stopped because it used more memory than it has; give it more",
     "Error": "Its application ended with an error, and is started again",
+    "IngressNotGuarded": "It is not started, since nothing would ask who may come in",
     "Completed": "Its application ended, and is started again",
     "Evicted": "Its node threw it out to save itself; it is started anew elsewhere",
     "NodeLost": "Its node is gone; it is started anew elsewhere",

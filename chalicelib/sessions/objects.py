@@ -36,7 +36,7 @@ _PROXY_TIMEOUT_S = "3600"
 class Place:
     """Where objects go in the cluster. Empty classes mean the cluster's defaults.
 
-    ``platform_url`` is where the ingress asks who may come in; without one it lets everybody in who can reach it.
+    ``platform_url`` is where the ingress asks who may come in, and ``ingress_controllers`` are those that do ask (:mod:`entrances`).
     """
 
     namespace: str
@@ -46,6 +46,7 @@ class Place:
     # Where people's connections come from if that is outside the cluster's pods: a load balancer's subnets.
     ingress_cidrs: tuple[str, ...] = ()
     platform_url: str = ""
+    ingress_controllers: tuple[str, ...] = ()
 
 
 def namespace(name: str) -> Object:
@@ -140,6 +141,8 @@ def ingress(session: Session, launch: Launch, place: Place, owner: Object | None
     metadata["annotations"] |= {
         "nginx.ingress.kubernetes.io/proxy-read-timeout": _PROXY_TIMEOUT_S,
         "nginx.ingress.kubernetes.io/proxy-send-timeout": _PROXY_TIMEOUT_S,
+        # The visit's cookie comes with the first answer, whatever the application answers.
+        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
         **_guard(session, place),
     }
     spec: Object = {
@@ -157,14 +160,10 @@ def _guard(session: Session, place: Place) -> dict[str, str]:
 
     The session is in the path, where no browser can say another one. Source: ingress-nginx, "External Authentication".
     """
-    if not place.platform_url:
-        return {}
     here = f"{place.platform_url.rstrip('/')}/api/v1/sessions/{session.id}"
     return {
         "nginx.ingress.kubernetes.io/auth-url": f"{here}/auth",
         "nginx.ingress.kubernetes.io/auth-signin": f"{here}/enter",
-        # The visit's cookie comes with the first answer, whatever the application answers.
-        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
     }
 
 

@@ -24,8 +24,9 @@ from chalicelib.core import aws, clock, config, log
 from chalicelib.core.errors import ConcurrentChange
 from chalicelib.core.quantities import parse_cpu, parse_memory
 from chalicelib.events import unit_of_work
-from chalicelib.sessions import models, names, objects
+from chalicelib.sessions import entrances, models, names, objects
 from chalicelib.sessions.cluster import Cluster, ClusterRefused, ClusterUnavailable, cluster
+from chalicelib.sessions.entrances import EntranceRefused
 from chalicelib.sessions.explaining import CLUSTER_AWAY, HOPELESS
 from chalicelib.sessions.models import HomeRow, LaunchRow, SessionRow
 from chalicelib.sessions.objects import Place
@@ -210,6 +211,8 @@ class Worker:
             if present is not None and begun.get(_made_from(wanted)) == present["metadata"].get("uid") and not pod_of(present).has_ended:
                 return self._note_pod(row, session, launch, pod_of(present))
             _keep_apart(gateway, place)
+            if objects.has_entrance(launch):
+                place = replace(place, ingress_class=entrances.class_of(gateway, place))
             if session.persistent_home and not self._home_is_there(session, launch):
                 return self._note(row, session, PodStatus("Pending", "HomeInUse", "The former home of this name is being deleted"))
             made = self._fresh_pod(gateway, wanted, present)
@@ -219,7 +222,7 @@ class Worker:
                 if other is not None:
                     gateway.apply(other)
             begun[_made_from(wanted)] = made["metadata"].get("uid", "")
-        except ClusterRefused as refused:
+        except (ClusterRefused, EntranceRefused) as refused:
             # Nothing that waiting mends soon: told to whoever looks, and tried again at long last.
             log.logger().error("cluster refused a session", extra={"session": session.id, "fault": str(refused)})
             self._note(row, session, PodStatus("Failed", refused.reason, refused.message))
@@ -388,9 +391,14 @@ def place_of_settings() -> Place:
         config.ingress_domain(),
         config.setting("INGRESS_CLASS", ""),
         config.setting("STORAGE_CLASS", ""),
-        tuple(cidr.strip() for cidr in config.setting("INGRESS_CIDRS", "").split(",") if cidr.strip()),
+        _listed(config.setting("INGRESS_CIDRS", "")),
         config.setting("API_URL", ""),
+        _listed(config.setting("INGRESS_CONTROLLERS", "")) or entrances.ASKING,
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 # The clusters whose sessions this container has kept apart already.

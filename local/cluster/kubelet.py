@@ -17,7 +17,7 @@ from math import ceil
 
 from local.cluster.errors import Json, Refused
 from local.cluster.quantities import parse
-from local.cluster.resources import CLAIMS, EVENTS, INGRESSES, NODES, PODS
+from local.cluster.resources import CLAIMS, EVENTS, INGRESS_CLASSES, INGRESSES, NODES, PODS
 from local.cluster.store import Store
 
 logger = logging.getLogger("streamspace.cluster")
@@ -83,6 +83,14 @@ class Kubelet:
                 else:
                     node = present[name]
                 self.store.set_status(NODES, node, _node_status(capacity))
+
+    def have_ingress_class(self) -> None:
+        """Have the class that an installation of ingress-nginx brings, as the cluster's default."""
+        with self.store.changed:
+            if not self.store.all(INGRESS_CLASSES):
+                metadata = {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}
+                wanted = {"metadata": metadata, "spec": {"controller": "k8s.io/ingress-nginx"}}
+                self.store.create(INGRESS_CLASSES, "", wanted, manager="kubelet")
 
     def evict(self, namespace: str, name: str) -> None:
         """End a pod as a node under pressure does: it stays, Failed, with the reason Evicted."""

@@ -36,6 +36,7 @@ CLAIMS = Resource("PersistentVolumeClaim", "persistentvolumeclaims", short=("pvc
 SERVICES = Resource("Service", "services", short=("svc",), has_status=True)
 EVENTS = Resource("Event", "events", short=("ev",))
 INGRESSES = Resource("Ingress", "ingresses", group="networking.k8s.io", short=("ing",), has_status=True)
+INGRESS_CLASSES = Resource("IngressClass", "ingressclasses", group="networking.k8s.io", namespaced=False)
 
 RESOURCES = (
     NAMESPACES,
@@ -50,6 +51,7 @@ RESOURCES = (
     Resource("ResourceQuota", "resourcequotas", short=("quota",), has_status=True),
     Resource("LimitRange", "limitranges", short=("limits",)),
     INGRESSES,
+    INGRESS_CLASSES,
     Resource("NetworkPolicy", "networkpolicies", group="networking.k8s.io", short=("netpol",)),
 )
 

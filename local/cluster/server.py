@@ -101,6 +101,7 @@ class Cluster:
     def start(self, port: int = 0) -> str:
         """Serve on the loopback address; gives the URL. Port 0 takes any free one."""
         self.kubelet.set_capacity(self.capacity)
+        self.kubelet.have_ingress_class()
         self._server = _Server((settings.HOST, port), _Handler)
         self._server.cluster = self
         self.kubelet.start()
@@ -132,6 +133,7 @@ class Cluster:
         self.store.load({"version": self.store.version, "objects": Store().dump()["objects"]})
         self.failures.clear()
         self.kubelet.set_capacity(self.capacity)
+        self.kubelet.have_ingress_class()
 
     def told_to_fail(self, method: str, path: str) -> Failure | None:
         with self.lock:

@@ -16,11 +16,13 @@ from chalicelib.api import sessions as session_routes
 from chalicelib.api import templates as template_routes
 from chalicelib.api.http import Api
 from chalicelib.core import config
+from chalicelib.sessions import entrances
 from chalicelib.sessions.drift import Comparison
 from chalicelib.sessions.objects import Place
 from chalicelib.sessions.worker import Worker
 
 ADMIN = Caller("user", "root", "Root", "admin", None)
+PLACE = Place("streamspace", "streamspace.local", platform_url="https://platform.example.com", ingress_controllers=entrances.ASKING)
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class SessionPlatform:
 def platform(aws: Any) -> Iterator[SessionPlatform]:
     cluster = FakeCluster()
     checks = Queue(aws.client("sqs"), "session-checks")
-    place, waiting = Place("streamspace", "streamspace.local"), Waiting()
+    place, waiting = PLACE, Waiting()
     worker = Worker(cluster=lambda: cluster, patience_s=0.5, sleep=waiting.sleep, monotonic=waiting.monotonic, place=lambda: place)
     app = Api("test")
     app.include(session_routes.routes)

@@ -13,6 +13,11 @@ from chalicelib.sessions.cluster import ClusterRefused, ClusterUnavailable, Page
 Object = dict[str, Any]
 
 
+def ingress_class(name: str, controller: str = "k8s.io/ingress-nginx", *, is_default: bool = True) -> Object:
+    annotations = {"ingressclass.kubernetes.io/is-default-class": "true"} if is_default else {}
+    return {"kind": "IngressClass", "metadata": {"name": name, "annotations": annotations}, "spec": {"controller": controller}}
+
+
 class FakeCluster:
     """Pods are ready at once, and gone at once, unless the test says otherwise."""
 
@@ -21,6 +26,7 @@ class FakeCluster:
         # What stands for all sessions together.
         self.policies: dict[str, Object] = {}
         self.nodes: list[Object] = []
+        self.ingress_classes = [ingress_class("nginx")]
         self.calls: list[tuple[str, str, str]] = []
         self.is_away = False
         self.refusal: ClusterRefused | None = None
@@ -71,7 +77,8 @@ class FakeCluster:
 
     def everywhere(self, kind: str, after: str = "", *, fields: str = "") -> Page:
         self._answer("list everywhere", kind, "")
-        return self._page(self.nodes if kind == "Node" else [one for (its, _), one in sorted(self.objects.items()) if its == "Pod"], after)
+        pods = [one for (its, _), one in sorted(self.objects.items()) if its == "Pod"]
+        return self._page({"Node": self.nodes, "IngressClass": self.ingress_classes, "Pod": pods}[kind], after)
 
     def _page(self, found: list[Object], after: str) -> Page:
         begin = int(after or 0)

@@ -100,10 +100,12 @@ def cluster() -> Iterator[WholeCluster]:
     gateway.cluster.cache_clear()
     with ExitStack() as stack:
         stack.callback(gateway.cluster.cache_clear)
+        stack.enter_context(config.overridden(API_URL="https://platform.example.com"))
         if file:
             stack.enter_context(config.overridden(KUBECONFIG=file, NAMESPACE=namespace))
             door: Any = gateway.cluster()
             stack.callback(door._call, "DELETE", f"/api/v1/namespaces/{namespace}", missing_is_none=True)
+            stack.enter_context(config.overridden(INGRESS_CLASS=_ingress_class(door, namespace, stack)))
             yield WholeCluster(None)
         else:
             simulator = simulated.Cluster()
@@ -112,6 +114,15 @@ def cluster() -> Iterator[WholeCluster]:
             stack.callback(simulator.stop)
             stack.enter_context(config.overridden(KUBERNETES_URL=url, NAMESPACE=namespace))
             yield WholeCluster(url)
+
+
+def _ingress_class(door: Any, name: str, stack: ExitStack) -> str:
+    """One of ingress-nginx, whether the cluster has that controller or not."""
+    path = f"/apis/networking.k8s.io/v1/ingressclasses/{name}"
+    wanted = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}}
+    door._apply(path, {**wanted, "spec": {"controller": "k8s.io/ingress-nginx"}})
+    stack.callback(door._call, "DELETE", path, missing_is_none=True)
+    return name
 
 
 @pytest.fixture
@@ -176,6 +187,9 @@ def test_pods_own_what_leads_to_them_and_the_policy_keeps_sessions_apart(platfor
 
     assert {kind: [owner["uid"] for owner in found] for kind, found in owners.items()} == {"Service": [uid], "Ingress": [uid]}
     assert gateway.cluster().get("NetworkPolicy", "sessions-apart") is not None
+    ingress = gateway.cluster().get("Ingress", "ss-john-firefox")
+    assert ingress["spec"]["ingressClassName"] == config.setting("INGRESS_CLASS", "nginx")
+    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/auth-url"].endswith("/sessions/john-firefox/auth")
 
 
 def test_a_pod_that_is_deleted_by_hand_and_one_that_nobody_owns_are_found_by_the_comparison(platform, john, cluster):

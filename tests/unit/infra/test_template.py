@@ -59,7 +59,7 @@ SETTINGS = {
     },
     "Dispatcher": {"HOP_LIMIT", "SESSIONS_QUEUE_URL", "WEBHOOK_EVENTS_QUEUE_URL"},
     "SessionWorker": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
-    | {"INGRESS_CLASS", "STORAGE_CLASS", "INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT", "API_URL"},
+    | {"INGRESS_CLASS", "INGRESS_CONTROLLERS", "STORAGE_CLASS", "INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT", "API_URL"},
     "SessionSweeper": {"SESSION_CHECKS_QUEUE_URL", "KUBERNETES_URL", "KUBECONFIG", "EKS_CLUSTER", "NAMESPACE", "INGRESS_DOMAIN"}
     | {"INGRESS_CIDRS", "CLUSTER_GROWS", "ENVIRONMENT"},
     "JobStep": {
@@ -299,3 +299,10 @@ def test_the_template_is_the_same_each_time(chalice_template, template):
     from tests.unit.infra.conftest import NAMES
 
     assert json.dumps(build.template(NAMES, json.loads(json.dumps(chalice_template)))) == json.dumps(template)
+
+
+@pytest.mark.parametrize(("name", "is_taken"), [("", True), ("nginx", True), ("albatross", True), ("my-alb", True), ("alb", False)])
+def test_a_class_that_would_leave_sessions_open_is_no_parameter(template, name, is_taken):
+    pattern = template["Parameters"]["IngressClass"]["AllowedPattern"]
+
+    assert (re.fullmatch(pattern, name) is not None) is is_taken
