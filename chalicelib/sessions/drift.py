@@ -2,18 +2,21 @@
 
 ::
 
-    pods by name      ss-ann-x   ss-bob-x              ss-dan-x       a page of the cluster, in its own order
-    records by pod    ss-ann-x              ss-cas-x   ss-dan-x       the same stretch of names of an index
+    pods by name        ss-ann-x   ss-bob-x              ss-dan-x       a page of the cluster, in its own order
+    services, ingresses ss-ann-x   ss-bob-x                             the same stretch of names
+    records by pod      ss-ann-x              ss-cas-x   ss-dan-x       the same stretch of names of an index
 
 A running session without a pod (deleted by hand, its node lost, a message lost), a pod that no session owns, a pod whose state is not
-what its session shows (evicted, crash-looping, ready at last): each is told to the session worker, which makes it right from whatever it
-is. So the comparison may be wrong, and wrong often, without doing harm: an index is a moment late, and so is a list.
+what its session shows (evicted, crash-looping, ready at last), a pod to which no service or ingress leads any more, or one that somebody
+changed: each is told to the session worker, which makes it right from whatever it is. So the comparison may be wrong, and wrong often,
+without doing harm: an index is a moment late, and so is a list. Homes are not compared: one is asked for whenever a session starts, and
+one whose user is gone may have been left to the next of that name.
 
 Promises
     What drifted is found within one round; a round takes a minute for ten thousand pods, and goes on where the last minute stopped.
-    Bounded calls: for each page of at most five hundred pods one list, one Query, and a BatchGetItem for each hundred pods that no record
-    claims; messages for what drifted only, ten to a call.
-    A pod with our label under a name that no session's pod can have is removed here, by its uid: no worker would look for it.
+    Bounded calls: for each page of at most five hundred pods as many pages of services and of ingresses, one Query, and a BatchGetItem for
+    each hundred objects that no record claims; messages for what drifted only, ten to a call.
+    What has our label and a name that no session's objects can have is removed here, by its uid: no worker would look for it.
     Trouble with the cluster ends this minute's part, and nothing else.
 """
 
@@ -21,14 +24,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.core import aws, clock, config, log
-from chalicelib.sessions import models, names, objects
-from chalicelib.sessions.cluster import Cluster, ClusterRefused, ClusterUnavailable, cluster
+from chalicelib.sessions import entrances, models, names, objects
+from chalicelib.sessions.cluster import Cluster, ClusterRefused, ClusterUnavailable, Page, cluster
+from chalicelib.sessions.entrances import EntranceRefused
 from chalicelib.sessions.models import SessionRow
-from chalicelib.sessions.objects import Place
+from chalicelib.sessions.objects import Object, Place
 from chalicelib.sessions.observed import pod_of
 from chalicelib.sessions.room import Room
 from chalicelib.sessions.session import PodStatus
@@ -36,6 +40,7 @@ from chalicelib.sessions.states import RUNNING
 from chalicelib.sessions.worker import place_of_settings
 
 PAGES_A_RUN = 20
+_LEADING_TO_PODS = ("Service", "Ingress")
 _MOST_RECORDS = 1000
 # Beyond so many pods a minute's look cannot see all of them, and says nothing about room.
 _PAGES_FOR_ROOM = 20
@@ -54,39 +59,51 @@ class Comparison:
     place: Callable[[], Place] = place_of_settings
 
     def mend(self) -> int:
-        """Compare the next stretch, and have put right what drifted; how many sessions and pods that were. Raises ClusterUnavailable."""
-        gateway = self.cluster()
-        self._keep_apart(gateway)
+        """Compare the next stretch, and have put right what drifted; how many sessions and objects that were. Raises ClusterUnavailable."""
+        gateway, place = self.cluster(), self.place()
+        self._keep_apart(gateway, place)
+        place, compared = self._with_entrance(gateway, place)
         position = models.drift_position()
+        beside = {kind: _Beside(gateway, kind, position.marks.get(kind, "")) for kind in _LEADING_TO_PODS}
         found = 0
         for _ in range(PAGES_A_RUN):
             try:
-                page = gateway.page("Pod", objects.SESSION_LABEL, position.following)
+                page = gateway.page("Pod", objects.SESSION_LABEL, position.marks.get("Pod", ""))
+                pods = _by_name(page.items)
+                last = max(pods, default=position.name) if page.following else None
+                others = {kind: one.between(position.name, last) for kind, one in beside.items()}
             except ClusterRefused as refused:
                 if refused.status != 410:
                     raise
                 # The cluster has forgotten the list for good: begin the round again.
                 position = models.DriftPosition()
                 break
-            pods = {pod["metadata"]["name"]: pod for pod in page.items}
-            last = max(pods, default=position.name) if page.following else None
-            drifted, strays = _drifted(position.name, last, pods)
+            drifted, strays = _Stretch(position.name, last, {"Pod": pods, **others}).drifted(place, compared)
             found += len(drifted) + len(strays)
             _tell_worker(drifted)
-            for pod in strays:
-                log.logger().warning("removing a pod that is no session's", extra={"pod": pod["metadata"]["name"]})
-                gateway.delete("Pod", pod["metadata"]["name"], uid=pod["metadata"]["uid"])
-            position = models.DriftPosition(last, page.following) if last and page.following else models.DriftPosition()
-            if not page.following:
+            for kind, item in strays:
+                log.logger().warning("removing what is no session's", extra={"kind": kind, "object": item["metadata"]["name"]})
+                gateway.delete(kind, item["metadata"]["name"], uid=item["metadata"]["uid"])
+            if not last:
+                position = models.DriftPosition()
                 break
+            position = models.DriftPosition(last, {"Pod": page.following, **{kind: one.mark for kind, one in beside.items()}})
         models.save_drift_position(position)
         return found
 
-    def _keep_apart(self, gateway: Cluster) -> None:
+    def _keep_apart(self, gateway: Cluster, place: Place) -> None:
         try:
-            gateway.apply(objects.isolation(self.place()))
+            gateway.apply(objects.isolation(place))
         except ClusterRefused as refused:
             log.logger().error("sessions are not kept apart", extra={"fault": str(refused)})
+
+    def _with_entrance(self, gateway: Cluster, place: Place) -> tuple[Place, tuple[str, ...]]:
+        """The place with the class of its ingresses, and the kinds to compare: where no ingress would be made, none can be."""
+        try:
+            return replace(place, ingress_class=entrances.class_of(gateway, place)), _LEADING_TO_PODS
+        except (ClusterRefused, EntranceRefused) as refused:
+            log.logger().error("ingresses are not compared", extra={"fault": str(refused)})
+            return place, ("Service",)
 
     def measure_room(self) -> int:
         """Write down what the nodes have left, for those who create sessions; how many nodes that speaks of.
@@ -130,17 +147,68 @@ def measure_room() -> int:
         return 0
 
 
-def _drifted(after: str, until: str | None, pods: dict[str, Any]) -> tuple[list[str], list[Any]]:
-    """Ids of sessions that the worker must look at, and pods that are nobody's."""
-    running = {row.gsi6sk: row for row in models.running_between(after, until, _MOST_RECORDS)}
-    drifted = [row.id for name, row in running.items() if name not in pods or _differ(row, pods[name])]
-    unclaimed = {name: pod for name, pod in pods.items() if name not in running and not pod["metadata"].get("deletionTimestamp")}
-    owners = {name: pod["metadata"]["labels"].get(objects.SESSION_LABEL, "") for name, pod in unclaimed.items()}
-    # Those whose name fits their label are a session's: one that the index does not show (yet), or one that is over.
-    fitting = {name: owner for name, owner in owners.items() if names.objects_of(owner) == name}
-    rows = models.rows_of_ids(fitting.values())
-    drifted += [owner for owner in fitting.values() if not _is_new(rows.get(owner))]
-    return drifted, [pod for name, pod in unclaimed.items() if name not in fitting]
+class _Beside:
+    """One kind's objects, read along with the pods as far as these were. ``mark`` is where to go on another time."""
+
+    def __init__(self, gateway: Cluster, kind: str, mark: str) -> None:
+        self._gateway, self._kind, self.mark = gateway, kind, mark
+        self._page: Page | None = None
+
+    def between(self, after: str, until: str | None) -> dict[str, Object]:
+        """Those whose names lie behind ``after``, up to ``until`` (None: to the end). Raises ClusterUnavailable, ClusterRefused."""
+        found: dict[str, Object] = {}
+        while True:
+            if self._page is None:
+                self._page = self._gateway.page(self._kind, objects.SESSION_LABEL, self.mark)
+            items = _by_name(self._page.items)
+            found |= {name: item for name, item in items.items() if after < name and (until is None or name <= until)}
+            if not self._page.following or (until is not None and max(items, default="") >= until):
+                return found
+            self.mark, self._page = self._page.following, None
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """What the cluster has of the names behind ``after``, up to ``until``: by kind, by name."""
+
+    after: str
+    until: str | None
+    found: dict[str, dict[str, Object]]
+
+    def drifted(self, place: Place, compared: tuple[str, ...]) -> tuple[list[str], list[tuple[str, Object]]]:
+        """Ids of sessions that the worker must look at, and objects that are nobody's. ``compared``: the kinds that must lead to pods."""
+        pods = self.found["Pod"]
+        running = {row.gsi6sk: row for row in models.running_between(self.after, self.until, _MOST_RECORDS)}
+        drifted = [
+            row.id
+            for name, row in running.items()
+            if name not in pods
+            or _differ(row, pods[name])
+            or not all(objects.leads_to(kind, pods[name], self.found[kind].get(name), place) for kind in compared)
+        ]
+        unclaimed = [
+            (kind, item)
+            for kind, by_name in self.found.items()
+            for name, item in by_name.items()
+            if name not in running and not item["metadata"].get("deletionTimestamp")
+        ]
+        # Those whose name fits their label are a session's: one that the index does not show (yet), or one that is over.
+        fitting = list(dict.fromkeys(_owner(item) for _, item in unclaimed if _fits(item)))
+        rows = models.rows_of_ids(fitting)
+        drifted += [owner for owner in fitting if not _is_new(rows.get(owner))]
+        return drifted, [(kind, item) for kind, item in unclaimed if not _fits(item)]
+
+
+def _owner(item: Object) -> str:
+    return str(item["metadata"]["labels"].get(objects.SESSION_LABEL, ""))
+
+
+def _fits(item: Object) -> bool:
+    return names.objects_of(_owner(item)) == item["metadata"]["name"]
+
+
+def _by_name(items: Iterable[Object]) -> dict[str, Object]:
+    return {item["metadata"]["name"]: item for item in items}
 
 
 def _is_new(row: SessionRow | None) -> bool:

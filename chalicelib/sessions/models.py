@@ -20,8 +20,8 @@ cluster              drift           how far the comparison of the cluster with 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -574,10 +574,10 @@ def end_shortage(session_id: str) -> None:
 
 @dataclass(frozen=True)
 class DriftPosition:
-    """The pod's name that was looked at last, and the cluster's own mark of where its list goes on. Both empty: at the beginning."""
+    """The pod's name that was looked at last, and the cluster's own mark of where its list of each kind goes on. Empty at the beginning."""
 
     name: str = ""
-    following: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 class DriftRow(Row):
@@ -587,7 +587,7 @@ class DriftRow(Row):
     pk = UnicodeAttribute(hash_key=True, default="cluster")
     sk = UnicodeAttribute(range_key=True, default="drift")
     name = UnicodeAttribute(default="")
-    following = UnicodeAttribute(default="")
+    marks: Any = JsonText(default=dict)
 
 
 def drift_position() -> DriftPosition:
@@ -595,11 +595,11 @@ def drift_position() -> DriftPosition:
         row = DriftRow.get("cluster", "drift", consistent_read=True)
     except DriftRow.DoesNotExist:
         return DriftPosition()
-    return DriftPosition(row.name or "", row.following or "")
+    return DriftPosition(row.name, row.marks) if row.marks else DriftPosition()
 
 
 def save_drift_position(position: DriftPosition) -> None:
-    DriftRow("cluster", "drift", name=position.name, following=position.following).save()
+    DriftRow("cluster", "drift", name=position.name, marks=dict(position.marks)).save()
 
 
 # ── Templates ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

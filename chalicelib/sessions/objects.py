@@ -115,61 +115,85 @@ def service(session: Session, launch: Launch, place: Place, owner: Object | None
     ports = _ports(launch.template)
     if not ports:
         return None
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": _metadata(names.objects_of(session.id), session, place) | _owned_by(owner),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": {SESSION_LABEL: session.id},
-            "ports": [
-                {"name": port["name"], "port": port["containerPort"], "targetPort": port["name"], "protocol": port["protocol"]}
-                for port in ports
-            ],
-        },
-    }
+    metadata = _metadata(names.objects_of(session.id), session, place) | _owned_by(owner)
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": _service_spec(session.id, ports)}
 
 
 def ingress(session: Session, launch: Launch, place: Place, owner: Object | None = None) -> Object | None:
     """None for a template without a TCP port. ``owner`` is the pod, as the cluster has it."""
-    port = _entrance(launch.template)
+    port = _entrance(_ports(launch.template))
     if port is None:
         return None
-    name, host = names.objects_of(session.id), f"{session.id}.{place.ingress_domain}"
-    backend = {"service": {"name": name, "port": {"name": port["name"]}}}
-    metadata = _metadata(name, session, place) | _owned_by(owner)
-    metadata["annotations"] |= {
-        "nginx.ingress.kubernetes.io/proxy-read-timeout": _PROXY_TIMEOUT_S,
-        "nginx.ingress.kubernetes.io/proxy-send-timeout": _PROXY_TIMEOUT_S,
-        # The visit's cookie comes with the first answer, whatever the application answers.
-        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
-        **_guard(session, place),
-    }
-    spec: Object = {
-        "rules": [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
-        # Without a secret's name the controller answers with its own certificate, which is the wildcard of the domain.
-        "tls": [{"hosts": [host]}],
-    }
-    if place.ingress_class:
-        spec["ingressClassName"] = place.ingress_class
+    metadata = _metadata(names.objects_of(session.id), session, place) | _owned_by(owner)
+    metadata["annotations"] |= _guard(session.id, place)
+    spec = _ingress_spec(session.id, port, place)
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
 
 
-def _guard(session: Session, place: Place) -> dict[str, str]:
+def leads_to(kind: str, pod: Object, present: Object | None, place: Place) -> bool:
+    """Whether the service or ingress that should lead to this pod is there and as :func:`service` and :func:`ingress` make it.
+
+    What others added to it is theirs. True where the pod has no port for one.
+    """
+    ports, session_id = _ports_of_pod(pod), str(pod["metadata"]["labels"][SESSION_LABEL])
+    port = _entrance(ports)
+    if not ports or (kind == "Ingress" and port is None):
+        return True
+    if present is None or pod["metadata"]["uid"] not in [one.get("uid") for one in present["metadata"].get("ownerReferences") or ()]:
+        return False
+    spec = present.get("spec") or {}
+    if kind == "Service":
+        wanted = _service_spec(session_id, ports)
+        there = [{name: one.get(name) for name in ("name", "port", "targetPort", "protocol")} for one in spec.get("ports") or ()]
+        return all(spec.get(name) == wanted[name] for name in ("type", "selector")) and all(one in there for one in wanted["ports"])
+    assert port is not None, "an ingress without a port was answered for above"
+    annotations = present["metadata"].get("annotations") or {}
+    return all(spec.get(name) == value for name, value in _ingress_spec(session_id, port, place).items()) and all(
+        annotations.get(name) == value for name, value in _guard(session_id, place).items()
+    )
+
+
+def _service_spec(session_id: str, ports: list[Object]) -> Object:
+    return {
+        "type": "ClusterIP",
+        "selector": {SESSION_LABEL: session_id},
+        "ports": [
+            {"name": port["name"], "port": port["containerPort"], "targetPort": port["name"], "protocol": port["protocol"]}
+            for port in ports
+        ],
+    }
+
+
+def _ingress_spec(session_id: str, port: Object, place: Place) -> Object:
+    host = f"{session_id}.{place.ingress_domain}"
+    backend = {"service": {"name": names.objects_of(session_id), "port": {"name": port["name"]}}}
+    return {
+        "rules": [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
+        # Without a secret's name the controller answers with its own certificate, which is the wildcard of the domain.
+        "tls": [{"hosts": [host]}],
+        **({"ingressClassName": place.ingress_class} if place.ingress_class else {}),
+    }
+
+
+def _guard(session_id: str, place: Place) -> dict[str, str]:
     """The ingress asks ``auth-url`` about every request, and sends whom it does not know to ``auth-signin``.
 
     The session is in the path, where no browser can say another one. Source: ingress-nginx, "External Authentication".
     """
-    here = f"{place.platform_url.rstrip('/')}/api/v1/sessions/{session.id}"
+    here = f"{place.platform_url.rstrip('/')}/api/v1/sessions/{session_id}"
     return {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": _PROXY_TIMEOUT_S,
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": _PROXY_TIMEOUT_S,
         "nginx.ingress.kubernetes.io/auth-url": f"{here}/auth",
         "nginx.ingress.kubernetes.io/auth-signin": f"{here}/enter",
+        # The visit's cookie comes with the first answer, whatever the application answers.
+        "nginx.ingress.kubernetes.io/auth-always-set-cookie": "true",
     }
 
 
 def has_entrance(launch: Launch) -> bool:
     """Whether the session can be reached at an address at all."""
-    return _entrance(launch.template) is not None
+    return _entrance(_ports(launch.template)) is not None
 
 
 def _pod_spec(session: Session, launch: Launch) -> Object:
@@ -191,7 +215,7 @@ def _pod_spec(session: Session, launch: Launch) -> Object:
     ports = _ports(template)
     if ports:
         container["ports"] = [{"name": one["name"], "containerPort": one["containerPort"], "protocol": one["protocol"]} for one in ports]
-    entrance = _entrance(template)
+    entrance = _entrance(ports)
     if entrance is not None:
         # Readiness only. A liveness probe would restart a desktop that is merely busy, and lose what its user has not saved; one that has
         # ended is restarted anyway.
@@ -260,9 +284,14 @@ def _ports(template: Mapping[str, Any]) -> list[Object]:
     return [{**port, "protocol": port.get("protocol") or "TCP"} for port in template.get("ports") or ()]
 
 
-def _entrance(template: Mapping[str, Any]) -> Object | None:
+def _ports_of_pod(pod: Object) -> list[Object]:
+    """The same of a pod that was made from the template; a cluster may add containers to it."""
+    return [port for one in pod["spec"].get("containers") or () if one.get("name") == _CONTAINER for port in one.get("ports") or ()]
+
+
+def _entrance(ports: list[Object]) -> Object | None:
     """The port at which people reach the session: the first one of TCP."""
-    return next((port for port in _ports(template) if port["protocol"] == "TCP"), None)
+    return next((port for port in ports if port["protocol"] == "TCP"), None)
 
 
 def _platform_labels(component: str) -> dict[str, str]:

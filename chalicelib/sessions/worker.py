@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 from weakref import WeakSet
 
@@ -208,8 +209,12 @@ class Worker:
         wanted = objects.pod(session, launch, place)
         try:
             present = gateway.get("Pod", wanted["metadata"]["name"])
-            if present is not None and begun.get(_made_from(wanted)) == present["metadata"].get("uid") and not pod_of(present).has_ended:
-                return self._note_pod(row, session, launch, pod_of(present))
+            seen = pod_of(present) if present is not None else None
+            if seen is not None and begun.get(_made_from(wanted)) == seen.uid and not seen.has_ended:
+                if session.persistent_home and _waits_for_a_node(seen):
+                    # It may wait for its home, which nothing protects until some pod uses it.
+                    self._home_is_there(session, launch)
+                return self._note_pod(row, session, launch, seen)
             _keep_apart(gateway, place)
             if objects.has_entrance(launch):
                 place = replace(place, ingress_class=entrances.class_of(gateway, place))
@@ -220,7 +225,7 @@ class Worker:
                 return self._note(row, session, PodStatus("Pending", "Restarting", _why_restarted(present)))
             for other in (objects.service(session, launch, place, made), objects.ingress(session, launch, place, made)):
                 if other is not None:
-                    gateway.apply(other)
+                    _make_anew_if_refused(gateway, other)
             begun[_made_from(wanted)] = made["metadata"].get("uid", "")
         except (ClusterRefused, EntranceRefused) as refused:
             # Nothing that waiting mends soon: told to whoever looks, and tried again at long last.
@@ -268,7 +273,7 @@ class Worker:
 
     def _note_pod(self, row: SessionRow, session: Session, launch: Launch, pod: Pod) -> Progress:
         """Write down what was seen of the pod; the first time that it is ready, tell that the session started, in the same transaction."""
-        if pod.status.reason == UNSCHEDULABLE and not pod.is_scheduled:
+        if _waits_for_a_node(pod):
             if not config.cluster_grows():
                 models.note_shortage(session.id, session.memory_bytes, parse_cpu(session.cpu), clock.timestamp() + _SHORTAGE_S)
         elif session.status is not None and session.status.reason == UNSCHEDULABLE:
@@ -410,6 +415,21 @@ def _keep_apart(gateway: Cluster, place: Place) -> None:
     if gateway not in _kept_apart:
         gateway.apply(objects.isolation(place))
         _kept_apart.add(gateway)
+
+
+def _make_anew_if_refused(gateway: Cluster, wanted: objects.Object) -> None:
+    """Apply what costs nothing to lose: what somebody changed may contradict it (a second port of its name), and would for ever."""
+    try:
+        gateway.apply(wanted)
+    except ClusterRefused as refused:
+        if refused.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise
+        gateway.delete(wanted["kind"], wanted["metadata"]["name"])
+        gateway.apply(wanted)
+
+
+def _waits_for_a_node(pod: Pod) -> bool:
+    return pod.status.reason == UNSCHEDULABLE and not pod.is_scheduled
 
 
 def _made_from(pod: Mapping[str, Any]) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
-from sessions_cluster import CANNOT_PULL, READY
+from sessions_cluster import CANNOT_PULL, READY, UNSCHEDULABLE
 
 from chalicelib import sessions
 from chalicelib.core import clock, config
 from chalicelib.sessions import models, names, objects
+from chalicelib.sessions.cluster import ClusterRefused
 from chalicelib.sessions.errors import InsufficientResources
 
 
@@ -126,6 +128,152 @@ def test_a_pod_that_fell_ill_is_seen_and_its_session_shows_it(platform, john, st
     assert mended(platform) == [], "it is told once, and then known"
 
 
+LEADING = ("Service", "Ingress")
+
+
+def emptied(item):
+    item["spec"] = {"ports": []} if item["kind"] == "Service" else {"rules": []}
+
+
+def opened(item):
+    del item["metadata"]["annotations"]["nginx.ingress.kubernetes.io/auth-url"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        *((kind, emptied) for kind in LEADING),
+        *((kind, lambda item: item["metadata"].pop("ownerReferences")) for kind in LEADING),
+        ("Service", lambda item: item["spec"].update(type="LoadBalancer")),
+        ("Service", lambda item: item["spec"]["selector"].update({objects.SESSION_LABEL: "another"})),
+        ("Service", lambda item: item["spec"]["ports"][0].update(targetPort=22)),
+        ("Ingress", opened),
+        ("Ingress", lambda item: item["metadata"].pop("annotations")),
+        ("Ingress", lambda item: item["spec"].update(ingressClassName="alb")),
+        ("Ingress", lambda item: item["spec"]["rules"].append({"host": "open.example.com"})),
+        ("Ingress", lambda item: item["spec"].pop("tls")),
+    ],
+)
+def test_what_leads_to_a_session_is_put_right_when_somebody_changed_it(platform, john, kind, change):
+    session, _ = platform.ready_session(), platform.ready_session()
+    name = session.pod_name
+    before = copy.deepcopy(platform.cluster.objects[kind, name])
+    change(platform.cluster.objects[kind, name])
+
+    assert mended(platform) == [session.id]
+
+    assert platform.cluster.objects[kind, name] == before
+    assert mended(platform) == []
+
+
+@pytest.mark.parametrize("kind", LEADING)
+def test_what_leads_to_a_session_is_made_again_when_somebody_deleted_it(platform, john, kind):
+    session, _ = platform.ready_session(), platform.ready_session()
+    del platform.cluster.objects[kind, session.pod_name]
+
+    assert mended(platform) == [session.id]
+
+    assert (kind, session.pod_name) in platform.cluster.objects
+    assert mended(platform) == []
+
+
+def test_what_contradicts_what_is_wanted_is_made_anew(platform, john):
+    session = platform.ready_session()
+    name = session.pod_name
+    platform.cluster.objects["Service", name]["spec"]["ports"] = [{"name": "vnc", "port": 22}]
+
+    def refuse(wanted):
+        present = platform.cluster.objects.get(("Service", name))
+        if wanted["kind"] == "Service" and present and present["spec"]["ports"][0]["port"] == 22:
+            raise ClusterRefused(422, "Invalid", "spec.ports[1].name: Duplicate value")
+
+    platform.cluster.before_apply = refuse
+
+    assert mended(platform) == [session.id]
+
+    assert [port["port"] for port in platform.cluster.objects["Service", name]["spec"]["ports"]] == [3000]
+    assert sessions.get_session(session.id, by=john).is_ready
+
+
+@pytest.mark.parametrize("kind", LEADING)
+def test_what_others_added_is_theirs_and_no_drift(platform, john, kind):
+    session = platform.ready_session()
+    item = platform.cluster.objects[kind, session.pod_name]
+    item["metadata"]["annotations"]["example.com/team"] = "b"
+    item["metadata"]["labels"]["team"] = "b"
+    item["metadata"]["ownerReferences"].append({"kind": "ConfigMap", "name": "a", "uid": "u"})
+    item["spec"]["loadBalancerClass" if kind == "Service" else "defaultBackend"] = {}
+    if kind == "Service":
+        item["spec"]["clusterIP"] = "10.96.0.9"
+        item["spec"]["ports"][0]["nodePort"] = 30000
+        item["spec"]["ports"].append({"name": "metrics", "port": 9100, "targetPort": 9100, "protocol": "TCP"})
+    platform.cluster.objects["Pod", session.pod_name]["spec"]["containers"].insert(0, {"name": "sidecar", "ports": [{"containerPort": 1}]})
+
+    assert mended(platform) == []
+
+
+@pytest.mark.parametrize("ports", [[], [{"name": "dns", "containerPort": 53, "protocol": "UDP"}]])
+def test_a_session_that_nothing_leads_to_is_not_told_of_again_and_again(platform, john, ports):
+    platform.template("batch", ports=ports)
+    platform.ready_session(template="batch")
+
+    assert mended(platform) == []
+
+
+@pytest.mark.parametrize("kind", LEADING)
+def test_what_leads_to_no_session_is_removed(platform, john, kind):
+    session = platform.ready_session()
+    gone = platform.ready_session()
+    left = copy.deepcopy(platform.cluster.objects[kind, gone.pod_name])
+    sessions.delete_session(gone.id, by=john)
+    assert platform.worker.reconcile(gone.id)
+    platform.cluster.objects[kind, gone.pod_name] = left
+    stray = copy.deepcopy(left)
+    stray["metadata"] |= {"name": "door", "uid": "door"}
+    stray["metadata"]["labels"][objects.SESSION_LABEL] = session.id
+    platform.cluster.objects[kind, "door"] = stray
+
+    assert mended(platform) == [gone.id]
+
+    assert {name for its, name in platform.cluster.objects if its == kind} == {session.pod_name}
+    assert mended(platform) == []
+
+
+def test_a_stray_that_is_being_deleted_is_left_to_that(platform, john):
+    session = platform.ready_session()
+    stray = copy.deepcopy(platform.cluster.objects["Service", session.pod_name])
+    stray["metadata"] |= {"name": "door", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    platform.cluster.objects["Service", "door"] = stray
+
+    assert mended(platform) == []
+    assert ("delete", "Service", "door") not in platform.cluster.calls
+
+
+def test_services_are_compared_where_no_ingress_would_be_made(platform, john, monkeypatch):
+    session, other = platform.ready_session(), platform.ready_session()
+    platform.cluster.ingress_classes = []
+    del platform.cluster.objects["Service", session.pod_name]
+    del platform.cluster.objects["Ingress", other.pod_name]
+
+    with clock.travel(301):
+        platform.comparison.mend()
+
+    assert [message["session_id"] for message in platform.checks.taken()] == [session.id]
+
+
+def test_a_home_that_was_deleted_before_its_pod_had_a_node_is_made_again(platform, john):
+    platform.cluster.set_pods(UNSCHEDULABLE)
+    session = platform.session()
+    begun = {}
+    platform.worker.reconcile(session.id, begun=begun)
+    (home,) = [key for key in platform.cluster.objects if key[0] == "PersistentVolumeClaim"]
+    del platform.cluster.objects[home]
+
+    platform.worker.reconcile(session.id, patience_s=0, begun=begun)
+
+    assert home in platform.cluster.objects
+
+
 def test_a_session_that_drifts_every_minute_has_no_more_checks_than_one(platform, john):
     session = platform.ready_session()
     platform.cluster.lingering = {"Pod"}
@@ -157,6 +305,27 @@ def test_a_large_cluster_is_compared_stretch_by_stretch_and_the_next_minute_goes
     assert models.drift_position() == models.DriftPosition()
 
 
+@pytest.mark.parametrize("kind", LEADING)
+def test_the_kinds_are_read_side_by_side_however_their_pages_fall(platform, john, kind, monkeypatch):
+    platform.template("batch", ports=[])
+    made = sorted((platform.ready_session(template=name) for name in ("firefox", "batch") * 7), key=lambda session: session.pod_name)
+    platform.cluster.page_size = 3
+    monkeypatch.setattr("chalicelib.sessions.drift.PAGES_A_RUN", 2)
+    with_entrance = [session for session in made if session.template == "firefox"]
+    lost = with_entrance[1::3]
+    for session in lost:
+        del platform.cluster.objects[kind, session.pod_name]
+    stray = copy.deepcopy(platform.cluster.objects[kind, with_entrance[0].pod_name])
+    stray["metadata"] |= {"name": "zz-door", "uid": "door"}
+    platform.cluster.objects[kind, "zz-door"] = stray
+
+    told = [one for _ in range(4) for one in mended(platform)]
+
+    assert sorted(told) == sorted(session.id for session in lost)
+    assert (kind, "zz-door") not in platform.cluster.objects
+    assert [mended(platform) for _ in range(4)] == [[], [], [], []]
+
+
 def test_a_comparison_costs_what_the_pages_cost_and_not_what_the_sessions_do(platform, john, aws_calls):
     for _ in range(12):
         platform.ready_session()
@@ -165,7 +334,8 @@ def test_a_comparison_costs_what_the_pages_cost_and_not_what_the_sessions_do(pla
 
     platform.comparison.mend()
 
-    assert platform.cluster.calls == [("apply", "NetworkPolicy", "sessions-apart"), ("list", "Pod", "")]
+    listed = [("list", kind, "") for kind in ("Pod", "Service", "Ingress")]
+    assert platform.cluster.calls == [("apply", "NetworkPolicy", "sessions-apart"), *listed]
     assert sorted(aws_calls) == ["GetItem", "PutItem", "Query"]
 
 

@@ -214,6 +214,41 @@ def test_a_pod_that_is_deleted_by_hand_and_one_that_nobody_owns_are_found_by_the
     assert sessions.get_session(session.id, by=john).is_ready
 
 
+def test_what_leads_to_a_pod_comes_back_when_it_was_deleted_or_changed_by_hand(platform, john, cluster):
+    session, name = platform.session(), "ss-john-firefox"
+    assert cluster.settle(session.id)
+    door: Any = gateway.cluster()
+    before = {kind: door.get(kind, name) for kind in ("Service", "Ingress")}
+    sent = platform.checks
+
+    def compared() -> list[str]:
+        sent.taken()
+        drift.mend()
+        told = [message["session_id"] for message in sent.taken()]
+        for one in told:
+            Worker().reconcile(one)
+        return told
+
+    def by_hand(kind: str, change: Any) -> None:
+        door._call("PATCH", door._path(kind, name), body=change, content_type="application/merge-patch+json")
+
+    assert compared() == [], "what the cluster itself adds is no drift"
+    door.delete("Service", name)
+    assert cluster.until(lambda: session.id in compared() and door.get("Service", name) is not None)
+    by_hand("Service", {"spec": {"selector": {objects.SESSION_LABEL: "another"}, "ports": [{"port": 22, "name": "ssh"}]}})
+    assert compared() == [session.id]
+    opened = {"tls": None, "rules": [{"host": "a.example.com"}]}
+    by_hand("Ingress", {"metadata": {"annotations": None, "ownerReferences": None}, "spec": opened})
+    assert compared() == [session.id]
+    assert compared() == []
+
+    now = {kind: door.get(kind, name) for kind in before}
+    assert before["Service"]["spec"]["ports"][0] in now["Service"]["spec"]["ports"]
+    assert now["Service"]["spec"]["selector"] == before["Service"]["spec"]["selector"]
+    assert now["Ingress"]["spec"] == before["Ingress"]["spec"]
+    assert now["Ingress"]["metadata"]["annotations"] == before["Ingress"]["metadata"]["annotations"]
+
+
 def test_what_the_cluster_does_not_take_is_said_on_the_session(platform, john, cluster):
     session = platform.session(labels={"team": "a"})
     row = models.session_of_id(session.id)
