@@ -31,19 +31,6 @@ class OutOfTime(Exception):
 FAILURES = (OutOfTime, OSError, http.client.HTTPException, ValueError)
 
 
-def post(
-    url: str,
-    content: bytes,
-    headers: Mapping[str, str],
-    *,
-    ends_at: float,
-    read_bytes: int,
-    look_up: Callable[[str, int], list[str]] = lambda host, _port: [host],
-) -> Answer:
-    """:func:`request`, with a body."""
-    return request("POST", url, headers, content=content, ends_at=ends_at, read_bytes=read_bytes, look_up=look_up)
-
-
 def request(
     method: str,
     url: str,

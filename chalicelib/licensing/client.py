@@ -71,8 +71,13 @@ def _asked(what: str, slug: str, key: str, installation_id: str, *, nonce: str |
         "User-Agent": f"StreamSpace/{config.PLATFORM_VERSION}",
     }
     try:
-        answer = outgoing.post(
-            url, json.dumps(question).encode(), headers, ends_at=time.monotonic() + DEADLINE_S, read_bytes=_LARGEST_ANSWER + 1
+        answer = outgoing.request(
+            "POST",
+            url,
+            headers,
+            content=json.dumps(question).encode(),
+            ends_at=time.monotonic() + DEADLINE_S,
+            read_bytes=_LARGEST_ANSWER + 1,
         )
     except OutOfTime as error:
         raise LicenseServiceUnavailable(f"no answer within {DEADLINE_S:g} s") from error

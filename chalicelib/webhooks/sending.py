@@ -47,7 +47,7 @@ def _post(url: str, content: bytes, headers: Mapping[str, str], ends_at: float) 
     def look_up(host: str, port: int) -> list[str]:
         return addresses.resolve(host, port, allows_loopback=config.is_local())
 
-    answer = outgoing.post(url, content, headers, ends_at=ends_at, read_bytes=_KEPT_RESPONSE_BYTES, look_up=look_up)
+    answer = outgoing.request("POST", url, headers, content=content, ends_at=ends_at, read_bytes=_KEPT_RESPONSE_BYTES, look_up=look_up)
     return answer.status, answer.body.decode("utf-8", "replace"), _retry_after(answer.headers.get("retry-after"))
 
 

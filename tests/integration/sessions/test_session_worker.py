@@ -70,6 +70,19 @@ def test_what_the_cluster_lost_is_made_again(platform, john, lost):
     assert platform.cluster.kinds() == ALL
 
 
+def test_nothing_is_put_on_a_pod_that_is_leaving(platform, john):
+    session = platform.ready_session()
+    platform.cluster.objects["Pod", session.pod_name]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    platform.cluster.calls.clear()
+
+    assert not platform.worker.reconcile(session.id, patience_s=0)
+
+    applied = {kind for verb, kind, _ in platform.cluster.calls if verb == "apply"}
+    assert applied.isdisjoint({"Pod", "Service", "Ingress"})
+    shown = sessions.get_session(session.id, by=john)
+    assert (shown.url, shown.status.reason) == (None, "Restarting")
+
+
 def test_a_pod_that_is_not_ready_is_named_and_looked_at_again(platform, john, event_of):
     platform.cluster.set_pods(PENDING)
     session = platform.session()
