@@ -32,6 +32,7 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "object": ("a dict", lambda value: isinstance(value, dict)),
     "array": ("a list", lambda value: isinstance(value, (list, tuple))),
     "texts": ("a list of strings", _are_texts),
+    "flag": ("True or False", lambda value: isinstance(value, bool)),
     "integer": ("a whole number", _is_integer),
     # Of a query, where a number is text anyway: the platform says what is none.
     "count": ("a whole number", lambda value: isinstance(value, (int, float, str)) and not isinstance(value, bool)),

@@ -39,9 +39,9 @@ def register_endpoint(
     endpoint: dict[str, Any] = {
         "method": _checked_method(need(name, "method", method)),
         "path": path,
-        "permissions": list(need(name, "permissions", [] if permissions is None else permissions, "array")),
+        "permissions": list(need(name, "permissions", [] if permissions is None else permissions, "texts")),
     }
-    if public and endpoint["permissions"]:
+    if need(name, "public", public, "flag") and endpoint["permissions"]:
         raise TypeError(f"{name}: '{path}' is public, so nobody is asked for 'permissions': leave one of the two out")
     if public:
         endpoint["public"] = True
