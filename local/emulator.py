@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from local import lifeline, settings
+from local.function_memory import MemoryWatch
 from local.snapshots import SnapshotStore, encoded
 
 SNAPSHOT_INTERVAL_S = 8.0
@@ -94,6 +95,7 @@ class Emulator:
         self._reported: set[str] = set()
         usual = lambda_runtime.Worker._drain_stderr_bounded.__defaults__
         lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (FIRST_LOG_LINE_S, *usual[1:])
+        MemoryWatch().watch_all_of(lambda_runtime.Worker)
         lambda_svc.CODE_BLOB_DIR = str(self._store.code)
         lambda_svc._prune_orphan_code_blobs = self._remember_code_in_use
         app.save_all = lambda _services: self.save()

@@ -62,6 +62,7 @@ def variable_of(table: str) -> str:
 def _quick_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         simulated_aws.state_machines_parsed_once(monkeypatch)
+        simulated_aws.one_client_for_state_machines(monkeypatch)
         simulated_aws.one_rsa_key(monkeypatch)
         yield
 

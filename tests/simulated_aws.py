@@ -53,6 +53,23 @@ def state_machines_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asl_parser.AmazonStateLanguageParser, "parse", staticmethod(parse))
 
 
+def one_client_for_state_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto makes a client for each step that a state machine runs, of the same credentials each time."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+
+    def kept(*, region: str, service: str, **_: Any) -> Any:
+        return _client(region, service)
+
+    monkeypatch.setattr(lambda_eval_utils, "boto_client_for", kept)
+
+
+@cache
+def _client(region: str, service: str) -> Any:
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    return boto_client_for(region=region, service=service)
+
+
 def one_rsa_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Moto makes an RSA key for each KMS key, also for symmetric ones, which never use it."""
     from cryptography.hazmat.primitives.asymmetric import rsa

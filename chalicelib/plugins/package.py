@@ -38,8 +38,13 @@ _CHUNK = 64 * 1024
 
 MANIFEST = "manifest.json"
 SHIMS = {
-    "nodejs": ("streamspace_shim.js", "exports.handler = require('streamspace/runtime').createHandler(__dirname);\n"),
-    "python": ("streamspace_shim.py", "from streamspace.runtime import create_handler\nhandler = create_handler(__file__)\n"),
+    "streamspace_shim.js": "exports.handler = require('streamspace/runtime').createHandler(__dirname);\n",
+    # Where package.json makes every .js an ES module. Only `require` looks for the SDK where Lambda's layers are.
+    "streamspace_shim.mjs": (
+        "import { createRequire } from 'node:module';\n"
+        "export const handler = createRequire(import.meta.url)('streamspace/runtime').createHandler(import.meta.dirname);\n"
+    ),
+    "streamspace_shim.py": "from streamspace.runtime import create_handler\nhandler = create_handler(__file__)\n",
 }
 # What runs for a theme that is only data.
 _THEME_MAIN = b"module.exports = { theme: require('./theme.json') };\n"
@@ -77,9 +82,9 @@ def read(archive: bytes) -> Package:
     if manifest.main not in files and not _is_theme_without_code(manifest, files):
         near = ", ".join(sorted(path for path in files if "/" not in path)[:20])
         raise _refused("entrypoints.main", f"The package has no file '{manifest.main}'; at its root are: {near}")
-    shim, _ = SHIMS[manifest.runtime]
-    if shim in taken:
-        raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
+    for shim in SHIMS:
+        if shim in taken:
+            raise _refused(shim, "The platform puts a file of this name beside the plugin's code; call yours something else")
     try:
         messaging.templates.sources_in(files)
     except ValidationError as error:
@@ -89,8 +94,8 @@ def read(archive: bytes) -> Package:
 
 def code_bundle(package: Package) -> bytes:
     """The zip for Lambda: the package's files and the shim, byte for byte the same each time."""
-    shim, source = SHIMS[package.manifest.runtime]
-    files = {**package.files, shim: source.encode()}
+    shim = _shim_of(package)
+    files = {**package.files, shim: SHIMS[shim].encode()}
     if _is_theme_without_code(package.manifest, package.files):
         files[package.manifest.main] = _THEME_MAIN
     out = io.BytesIO()
@@ -102,6 +107,16 @@ def code_bundle(package: Package) -> bytes:
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             bundle.writestr(entry, files[path])
     return out.getvalue()
+
+
+def _shim_of(package: Package) -> str:
+    if package.manifest.runtime == "python":
+        return "streamspace_shim.py"
+    try:
+        about = json.loads(package.files.get("package.json", b"{}"))
+    except (ValueError, RecursionError):
+        about = {}
+    return "streamspace_shim.mjs" if isinstance(about, dict) and about.get("type") == "module" else "streamspace_shim.js"
 
 
 # ── Reading archives ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.client import Api, eventually
+from tests.e2e.client import Api, Refused, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -36,6 +36,38 @@ module.exports = {
   },
 };
 """
+
+# Keeps what it takes, so that nothing is left to collect.
+GREEDY = {
+    "nodejs": """
+const taken = [];
+module.exports = {
+  onLoad() {
+    const name = this.manifest.name;
+    streamspace.commands.register({ name: `${name}-works`, description: 'd', handler: () => taken.length });
+    streamspace.commands.register({
+      name: `${name}-takes`, description: 'd', handler: () => { for (;;) taken.push(Buffer.alloc(16 * 1024 * 1024, 1)); },
+    });
+  },
+};
+""",
+    "python": """
+import streamspace
+
+taken = []
+
+
+class Plugin:
+    def on_load(self):
+        name = self.manifest["name"]
+        streamspace.commands.register(name=name + "-works", description="d", handler=lambda args: len(taken))
+        streamspace.commands.register(name=name + "-takes", description="d", handler=self.take)
+
+    def take(self, args):
+        while True:
+            taken.append(bytearray(16 * 1024 * 1024))
+""",
+}
 
 
 @pytest.fixture
@@ -70,6 +102,25 @@ def test_an_event_that_kills_the_function_dies_alone_after_three_attempts(api, a
     eventually(lambda: account.stored_by(fragile.slug).get(first) == ["behind"], 30, lambda: str(account.stored_by(fragile.slug)))
     assert account.stored_by(fragile.slug)[second][-1] == "beside"
     assert api.plugin(fragile.slug)["status"] == "active"
+
+
+@pytest.mark.parametrize("runtime", ["nodejs", "python"])
+def test_a_plugin_that_takes_all_memory_is_ended_alone_and_its_author_is_told(api, plugin, runtime):
+    greedy, neighbour = (plugin.install(GREEDY[runtime], runtime=runtime, permissions=("commands",)) for _ in range(2))
+    assert api.run(f"{neighbour.slug}-works") == 0
+
+    with pytest.raises(Refused) as refused:
+        api.run(f"{greedy.slug}-takes")
+
+    error = refused.value
+    assert (error.status, error.code) == (502, "PLUGIN_CRASHED")
+    assert error.details["slug"] == greedy.slug
+    line = {"nodejs": "index.js:8", "python": "plugin.py:13"}[runtime]
+    assert error.message.startswith(f"The plugin '{greedy.slug}' crashed in command {greedy.slug}-takes"), error.message
+    assert line in error.message, error.message
+    assert "it ran out of memory" in error.message
+    assert (api.run(f"{neighbour.slug}-works"), api.run(f"{greedy.slug}-works")) == (0, 0)
+    assert api.plugin(greedy.slug)["status"] == "active"
 
 
 def test_a_plugin_that_takes_nothing_is_set_aside_and_goes_on_where_it_stopped(api, account, plugin, people):

@@ -256,8 +256,27 @@ def test_a_python_plugin_gets_the_python_shim():
         compile(opened.read("streamspace_shim.py"), "streamspace_shim.py", "exec")
 
 
-def test_a_package_that_brings_its_own_shim_is_refused():
-    assert "streamspace_shim.js" in refused(zipped({**RIGHT, "Streamspace_Shim.js": b""}))
+@pytest.mark.parametrize(
+    ("about", "shim"),
+    [
+        (b'{"type": "module"}', "streamspace_shim.mjs"),
+        (b'{"type": "commonjs"}', "streamspace_shim.js"),
+        (b"{}", "streamspace_shim.js"),
+        (b"[]", "streamspace_shim.js"),
+        (b"{", "streamspace_shim.js"),
+        (b"\xff", "streamspace_shim.js"),
+    ],
+)
+def test_a_package_whose_scripts_are_es_modules_gets_a_shim_that_is_one(about, shim):
+    bundle = package.code_bundle(package.read(zipped({**RIGHT, "package.json": about})))
+
+    with zipfile.ZipFile(io.BytesIO(bundle)) as opened:
+        assert [name for name in opened.namelist() if "shim" in name] == [shim]
+
+
+@pytest.mark.parametrize("name", ["Streamspace_Shim.js", "streamspace_shim.mjs", "streamspace_shim.py"])
+def test_a_package_that_brings_its_own_shim_is_refused(name):
+    assert name.lower() in refused(zipped({**RIGHT, name: b""}))
 
 
 def test_a_theme_may_be_a_theme_json_and_no_code():

@@ -1,0 +1,1 @@
+export default function Stars() { return null; }
