@@ -10,8 +10,8 @@ Promises
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from chalicelib import licensing, marketplace, messaging, plugins, runtime
 from chalicelib.core import clock, config
@@ -31,13 +31,6 @@ Needed = dict[str, Any]
 # Less than a step's worker has (120 s).
 _PATIENCE_S = 100.0
 _PAUSE_S = 0.5
-
-
-class Wanting(Protocol):
-    """A release or a manifest."""
-
-    @property
-    def dependencies(self) -> Sequence[Dependency]: ...
 
 
 def refuse_denied(releases: Iterable[marketplace.Release]) -> None:
@@ -74,7 +67,7 @@ def plan_from_marketplace(slug: str, version: str | None, *, activate: bool) -> 
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(release.dependencies, installed, activate=activate)],
-        "uses": _used(plan.releases, installed),
+        "uses": plugins.installed_among(plan.releases, installed),
         "keeps": with_kept_data(touched),
     }
 
@@ -112,15 +105,9 @@ def _plan_of_package(package: Package, *, activate: bool, publisher: str | None 
         "activate": activate,
         "dependencies": needed,
         "locks": [*touched, *_switched_off(package.manifest.dependencies, installed, activate=activate)],
-        "uses": _used([package.manifest, *releases], installed),
+        "uses": plugins.installed_among([package.manifest, *releases], installed),
         "keeps": with_kept_data(touched),
     }
-
-
-def _used(wanting: Iterable[Wanting], installed: Iterable[InstalledPlugin]) -> list[str]:
-    """What is installed already, and needed by what comes."""
-    needed = {one.slug for each in wanting for one in each.dependencies if not one.is_optional}
-    return [plugin.slug for plugin in installed if plugin.slug in needed]
 
 
 def waiting(plan: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +130,14 @@ def discard_upload(plan: dict[str, Any]) -> None:
 
 
 def fetch_package(job: Job) -> dict[str, Any]:
+    return fetch(job, _plan_again)
+
+
+def fetch(job: Job, plan_again: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """``plan_again`` is for a job that waits its turn: its plan, for what is there then."""
     if job.request.get("waits"):
-        _wait_for_turn(job)
-    archive = _archive_of_job(job)
+        _wait_for_turn(job, plan_again)
+    archive = archive_of_job(job)
     if archive is None:
         release = _planned_release(job)
         archive = marketplace.download(release)
@@ -154,7 +146,7 @@ def fetch_package(job: Job) -> dict[str, Any]:
     return {"size_bytes": len(archive)}
 
 
-def _archive_of_job(job: Job) -> bytes | None:
+def archive_of_job(job: Job) -> bytes | None:
     """The package that came with it; None where the marketplace has it."""
     match job.request["source"]:
         case "upload":
@@ -164,7 +156,14 @@ def _archive_of_job(job: Job) -> bytes | None:
     return None
 
 
-def _wait_for_turn(job: Job) -> None:
+def _plan_again(job: Job) -> dict[str, Any]:
+    archive, before = archive_of_job(job), job.request
+    if archive is None:
+        return plan_from_marketplace(job.slug, before["version"], activate=before["activate"])
+    return _plan_of_package(plugins.read_package(archive), activate=before["activate"], publisher=before.get("publisher"))
+
+
+def _wait_for_turn(job: Job, plan_again: Callable[[Job], dict[str, Any]]) -> None:
     """Another job works on something that this one needs. When that has ended, well or not, the plan is made for what is there then.
     Raises PluginBusy after a while, and what planning raises."""
     message = "Waiting for another operation on what it needs…"
@@ -172,13 +171,8 @@ def _wait_for_turn(job: Job) -> None:
     ends_at = time.monotonic() + _PATIENCE_S
     before = job.request
     while True:
-        archive, activate = _archive_of_job(job), before["activate"]
-        if archive is None:
-            plan = plan_from_marketplace(job.slug, before["version"], activate=activate)
-        else:
-            plan = _plan_of_package(plugins.read_package(archive), activate=activate, publisher=before.get("publisher"))
         # Whose package it may be was decided when it was asked for.
-        job.request = {**before, **plan, "publisher": before.get("publisher"), "waits": False}
+        job.request = {**before, **plan_again(job), "publisher": before.get("publisher"), "waits": False}
         try:
             return records.take_locks(job)
         except PluginBusy:
@@ -326,7 +320,7 @@ def register(job: Job) -> dict[str, Any]:
     plugin = InstalledPlugin.fresh(package.manifest, package.sha256, clock.now(), job.request.get("publisher"))
     with unit_of_work(job.actor) as work:
         # What it relies on is not being removed: who removes it will see this plugin from now on.
-        plugins.locks.require_free(work, _used([package.manifest], plugins.all_installed()), owner=job.id)
+        plugins.locks.require_free(work, plugins.installed_among([package.manifest], plugins.all_installed()), owner=job.id)
         row = plugins.add(work, plugin)
         work.emit("plugin.installed", row, {"plugin": plugin.summary()})
     return {"permissions": len(package.manifest.contributes.get("permissions", []))}

@@ -47,7 +47,7 @@ def start_update(slug: str, request: dict[str, Any], *, actor: Actor, uploader: 
 def start_restore(slug: str, backup_path: str, *, actor: Actor) -> Job:
     """Of an installed plugin its settings and data; else all of it, by installing it. Raises what the plans raise, and PluginBusy."""
     plan = restore.plan(slug, backup_path)
-    return start("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
+    return _start_or_wait("install" if plan["source"] == "backup" else "restore", slug, plan, actor)
 
 
 def start_uninstall(slug: str, *, keep_data: bool, backup: bool, actor: Actor) -> Job:
@@ -67,11 +67,11 @@ def _start_with_package(kind: str, slug: str, plan: dict[str, Any], request: dic
 
 
 def _start_or_wait(kind: str, slug: str, plan: dict[str, Any], actor: Actor) -> Job:
-    """An installation whose dependency another job works on begins, and waits for its turn. Raises PluginBusy for the plugin itself."""
+    """A job whose dependency another one works on begins, and waits for its turn. Raises PluginBusy for the plugin itself."""
     try:
         return start(kind, slug, plan, actor)
     except PluginBusy as busy:
-        if kind != "install" or busy.details["slug"] == slug:
+        if busy.details["slug"] == slug:
             raise
         return start(kind, slug, install.waiting(plan), actor)
 

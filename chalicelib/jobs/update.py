@@ -37,15 +37,28 @@ def plan_from_marketplace(slug: str, version: str | None, *, backup: bool) -> di
     plan = plugins.resolve([(slug, release.version)], marketplace.catalogue(), _others(slug))
     install.refuse_denied(plan.releases)
     needed = install.needs(one for one in plan.releases if one.slug != slug)
-    return _plan(plugin, release.version, needed, backup=backup) | {"source": "marketplace", "publisher": release.publisher}
+    uses = plugins.installed_among([release, *plan.releases], _others(slug))
+    return _plan(plugin, release.version, needed, uses, backup=backup) | {"source": "marketplace", "publisher": release.publisher}
 
 
 def plan_from_upload(slug: str, given: Given, *, backup: bool) -> dict[str, Any]:
     """Raises ValidationError and what :func:`plan_from_marketplace` raises."""
-    plugin = plugins.get(slug)
     manifest = given.package.manifest
     if manifest.slug != slug:
         raise ValidationError({given.field: [f"It is the package of '{manifest.slug}', not of '{slug}'"]})
+    return _plan_of_package(given.package, backup=backup) | given.keep()
+
+
+def _plan_again(job: Job) -> dict[str, Any]:
+    archive, backup = install.archive_of_job(job), job.request["backup"]
+    if archive is None:
+        return plan_from_marketplace(job.slug, job.request["version"], backup=backup)
+    return _plan_of_package(plugins.read_package(archive), backup=backup)
+
+
+def _plan_of_package(package: Package, *, backup: bool) -> dict[str, Any]:
+    manifest = package.manifest
+    slug, plugin = manifest.slug, plugins.get(manifest.slug)
     if manifest.version == plugin.version:
         raise plugins.PluginUpToDate(
             f"'{slug}' {plugin.version} is installed already; give the new package another version, such as {plugin.version}+2",
@@ -55,13 +68,14 @@ def plan_from_upload(slug: str, given: Given, *, backup: bool) -> dict[str, Any]
     must_not_be_pinned(slug, manifest.version, plugins.policies.of(slug))
     plugins.policies.lists().refuse(slug, None, manifest.author.get("name"))
     plugins.require_system(manifest)
-    others = [*_others(slug), InstalledPlugin.fresh(manifest, given.package.sha256, plugin.installed_at)]
+    others = [*_others(slug), InstalledPlugin.fresh(manifest, package.sha256, plugin.installed_at)]
     wanted = [(one.slug, one.version_constraint) for one in manifest.dependencies if not one.is_optional]
     plan = plugins.resolve([(slug, manifest.version), *wanted], marketplace.catalogue(), others) if wanted else None
     if plan:
         install.refuse_denied(plan.releases)
     needed = install.needs(plan.releases) if plan else []
-    return _plan(plugin, manifest.version, needed, backup=backup) | given.keep()
+    uses = plugins.installed_among([manifest, *(plan.releases if plan else ())], _others(slug))
+    return _plan(plugin, manifest.version, needed, uses, backup=backup)
 
 
 def _wanted(plugin: InstalledPlugin, version: str | None, policy: plugins.UpdatePolicy) -> marketplace.Release:
@@ -90,7 +104,7 @@ def _others(slug: str) -> list[InstalledPlugin]:
     return [one for one in plugins.all_installed() if one.slug != slug]
 
 
-def _plan(plugin: InstalledPlugin, version: str, needed: list[install.Needed], *, backup: bool) -> dict[str, Any]:
+def _plan(plugin: InstalledPlugin, version: str, needed: list[install.Needed], uses: list[str], *, backup: bool) -> dict[str, Any]:
     new = [one["slug"] for one in needed]
     return {
         "slug": plugin.slug,
@@ -107,7 +121,12 @@ def _plan(plugin: InstalledPlugin, version: str, needed: list[install.Needed], *
         "dependencies": needed,
         "keeps": install.with_kept_data(new),
         "locks": [plugin.slug, *new],
+        "uses": uses,
     }
+
+
+def fetch_package(job: Job) -> dict[str, Any]:
+    return install.fetch(job, _plan_again)
 
 
 def unpack(job: Job) -> None:
@@ -178,7 +197,7 @@ def switch_code_back(job: Job) -> None:
 def start(job: Job) -> dict[str, Any]:
     package = _new_package(job)
     version = plugins.NewVersion(package.manifest, package.sha256, job.request.get("publisher"))
-    plugins.update(job.slug, version, job.actor, start=job.request["activate"])
+    plugins.update(job.slug, version, job.actor, start=job.request["activate"], job_id=job.id)
     return {}
 
 
@@ -252,7 +271,7 @@ def _backup_key(job: Job) -> str:
 
 UPDATE = Saga(
     "update",
-    Step("downloading", install.fetch_package, install.discard_package, progress=20, message="Downloading the new version…"),
+    Step("downloading", fetch_package, install.discard_package, progress=20, message="Downloading the new version…"),
     Step("extracting", unpack, discard_code, progress=30, message="Checking and extracting files…"),
     Step("dependencies", install.install_dependencies, install.remove_dependencies, progress=45, message="Installing what it needs…"),
     Step("pausing", pause, resume, progress=55, message="Pausing the plugin…"),

@@ -19,6 +19,7 @@ from chalicelib.plugins.declarations import scopes as scopes_of
 from chalicelib.plugins.dependencies import (
     Plan,
     dependents_of,
+    installed_among,
     refuse_while_needed,
     require_active,
     require_system,
@@ -133,6 +134,7 @@ __all__ = [
     "forget_settings",
     "get",
     "hold",
+    "installed_among",
     "licenses",
     "locks",
     "manifest_schema",

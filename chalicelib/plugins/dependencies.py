@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.core import config, versions
 from chalicelib.core.versions import Dependency
@@ -50,6 +50,19 @@ def resolve(
     from chalicelib.plugins.resolution import resolved
 
     return Plan(tuple(resolved(wanted, catalogue, {plugin.slug: plugin for plugin in installed}, by, platform_version)))
+
+
+class Wanting(Protocol):
+    """A release or a manifest."""
+
+    @property
+    def dependencies(self) -> Sequence[Dependency]: ...
+
+
+def installed_among(wanting: Iterable[Wanting], installed: Iterable[InstalledPlugin]) -> list[str]:
+    """What is installed already of that which these need."""
+    needed = {one.slug for each in wanting for one in each.dependencies if not one.is_optional}
+    return [plugin.slug for plugin in installed if plugin.slug in needed]
 
 
 def require_active(manifest: Manifest, installed: Iterable[InstalledPlugin]) -> None:

@@ -70,8 +70,12 @@ class NewVersion:
     publisher: str | None = None
 
 
-def update(slug: str, version: NewVersion, actor: Actor, *, start: bool, reason: str | None = None) -> InstalledPlugin:
+def update(
+    slug: str, version: NewVersion, actor: Actor, *, start: bool, reason: str | None = None, job_id: str | None = None
+) -> InstalledPlugin:
     """Make an installed plugin another version of itself, whose code is in its function already; ``start`` loads it first.
+
+    ``job_id``: no other job works on what the version relies on, at the moment when it becomes the plugin's. Raises PluginBusy otherwise.
 
     From one transaction to the next it is the new version, active, with what the new ``onLoad`` registered. May be done twice.
     Raises what :func:`switch_on` raises; the plugin is then still the old version, and held (:func:`hold`).
@@ -81,10 +85,10 @@ def update(slug: str, version: NewVersion, actor: Actor, *, start: bool, reason:
         return before
     after = _become(before, version, clock.now())
     if not start:
-        return _mark_updated(slug, version, None, actor, reason)
+        return _mark_updated(slug, version, None, actor, reason, job_id)
     _must_be_licensed(after)
     dependencies.require_active(version.manifest, registry.all_installed())
-    return _start(after, actor, lambda active: _mark_updated(slug, version, active, actor, reason))
+    return _start(after, actor, lambda active: _mark_updated(slug, version, active, actor, reason, job_id))
 
 
 def _become(before: InstalledPlugin, version: NewVersion, at: datetime) -> InstalledPlugin:
@@ -117,13 +121,17 @@ def fall_back(slug: str, message: str, reason: FailureReason | None, actor: Acto
 
 
 @retried
-def _mark_updated(slug: str, version: NewVersion, active: ActivePlugin | None, actor: Actor, reason: str | None) -> InstalledPlugin:
+def _mark_updated(
+    slug: str, version: NewVersion, active: ActivePlugin | None, actor: Actor, reason: str | None, job_id: str | None
+) -> InstalledPlugin:
     before = registry.get(slug)
     now = clock.now()
     plugin = _become(before, version, now)
     if active is not None:
         plugin = plugin.activated(now)
     with unit_of_work(actor) as work:
+        if job_id is not None:
+            locks.require_free(work, dependencies.installed_among([plugin.manifest], registry.all_installed()), owner=job_id)
         row = registry.save(work, plugin)
         if active is not None:
             runtime.active.put(work, replace(active, settings_version=plugin.settings_version))

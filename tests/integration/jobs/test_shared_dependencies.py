@@ -1,5 +1,6 @@
 """Two jobs and one dependency: both end well, and neither takes what the other uses."""
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -47,12 +48,12 @@ def test_two_that_begin_at_once_and_need_the_same_one_both_end_well(shelf):
     assert "locks" not in shelf.left_over()
 
 
-def held_up(shelf, slug):
+def held_up(shelf, slug, then=None):
     """A job that has installed ``slug``'s dependency and has gone no further, and one for ``right`` that came after it."""
     first = records.begin("install", slug, install.plan_from_marketplace(slug, None, activate=True), actor=Actor("a", "A"))
     for step in ("downloading", "extracting", "dependencies"):
         jobs.run_step({"job_id": first.id, "action": "act", "step": step})
-    assert statuses() == {"base": "active"}
+    assert statuses() == (then or {"base": "active"})
     return first
 
 
@@ -69,6 +70,64 @@ def test_when_the_first_is_rolled_back_the_second_brings_the_dependency_itself(s
     assert done.status == jobs.SUCCEEDED, done.error
     assert statuses() == {"base": "active", "right": "active"}
     assert "locks" not in shelf.left_over()
+
+
+@pytest.fixture
+def lone(shelf, repository):
+    """``right``, as it was before it needed ``base``, with the update that needs it ready."""
+    repository.publish(package("right", "0.9.0"))
+    marketplace.forget()
+    assert shelf.install("right", version="0.9.0").status == jobs.SUCCEEDED
+    return shelf
+
+
+@pytest.mark.parametrize("is_uploaded", [False, True])
+def test_an_update_waits_for_the_dependency_that_another_job_installs(lone, is_uploaded):
+    first = held_up(lone, "left", {"base": "active", "right": "active"})
+    given = {"package": base64.b64encode(package("right", "1.0.0", **NEEDS_BASE)).decode()} if is_uploaded else {}
+    second = jobs.start_update("right", given, actor=ADMIN.actor)
+    assert not jobs.wait_for_end(second.id, patience_s=1).has_ended
+
+    for step in ("dependencies", "extracting", "downloading"):
+        jobs.run_step({"job_id": first.id, "action": "undo", "step": step})
+    jobs.run_step({"job_id": first.id, "action": "fail"})
+
+    done = ended(second)
+    assert done.status == jobs.SUCCEEDED, done.error
+    assert done.made["result"]["dependencies_installed"] == ["base"]
+    assert (plugins.get("right").version, statuses()) == ("1.0.0", {"base": "active", "right": "active"})
+    assert "locks" not in lone.left_over()
+
+
+def test_an_update_that_waits_in_vain_leaves_the_version_that_was_there(lone, monkeypatch):
+    monkeypatch.setattr(install, "_PATIENCE_S", 0.0)
+    held_up(lone, "left", {"base": "active", "right": "active"})
+    before = lone.left_over()
+
+    done = ended(jobs.start_update("right", {}, actor=ADMIN.actor))
+
+    assert (done.status, done.error["code"]) == (jobs.FAILED, "OPERATION_IN_PROGRESS")
+    assert "base" in done.error["message"]
+    assert (plugins.get("right").version, statuses()["right"]) == ("0.9.0", "active")
+    assert lone.left_over() == before
+
+
+def test_an_update_does_not_begin_to_rely_on_what_is_being_removed(lone, monkeypatch):
+    assert lone.install("base").status == jobs.SUCCEEDED
+    require_active = plugins.dependencies.require_active
+
+    def then_somebody_removes_it(*arguments):
+        monkeypatch.setattr(plugins.lifecycle.dependencies, "require_active", require_active)
+        require_active(*arguments)
+        records.begin("uninstall", "base", uninstall.plan("base", keep_data=False, backup=False), actor=Actor("b", "B"))
+
+    monkeypatch.setattr(plugins.lifecycle.dependencies, "require_active", then_somebody_removes_it)
+
+    done = ended(jobs.start_update("right", {}, actor=ADMIN.actor))
+
+    assert (done.status, done.error["code"]) == (jobs.FAILED, "OPERATION_IN_PROGRESS"), done.error
+    assert plugins.get("right").version == "0.9.0"
+    assert done.left == []
 
 
 def test_who_waits_says_so_and_in_the_end_gives_up_with_nothing_left(shelf, monkeypatch):
