@@ -32,18 +32,18 @@ def sweep(account):
 @pytest.fixture
 def pods(stack):
     """``pods(method, name, body)``: the cluster's own API of pods, as its administrator has it."""
+    return lambda method, name="", body=None: ask_cluster(stack, method, f"/api/v1/namespaces/streamspace/pods{name and '/'}{name}", body)
 
-    def ask(method: str, name: str = "", body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{stack.kubernetes_url}/api/v1/namespaces/streamspace/pods{name and '/'}{name}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
 
-    return ask
+def ask_cluster(stack: Any, method: str, path: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        f"{stack.kubernetes_url}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 def named(pods: Any) -> dict[str, str]:
@@ -70,6 +70,25 @@ def test_a_pod_that_was_deleted_comes_back_and_one_that_nobody_owns_goes(user, s
     )
     assert done["nodes_measured"] > 0
     eventually(lambda: user.api.get(path)["ready"], within_s=60)
+
+
+def test_a_service_that_was_deleted_comes_back_and_an_entrance_that_somebody_opened_is_guarded_again(user, sweep, stack):
+    session = user.api.post("/sessions", {"user": user.username, "template": TEMPLATE})
+    eventually(lambda: user.api.get(f"/sessions/{session['id']}/status")["ready"], within_s=60)
+    name = user.api.get(f"/sessions/{session['id']}")["podName"]
+    services = "/api/v1/namespaces/streamspace/services"
+    ingress = f"/apis/networking.k8s.io/v1/namespaces/streamspace/ingresses/{name}"
+    auth_url = "nginx.ingress.kubernetes.io/auth-url"
+    guarded = ask_cluster(stack, "GET", ingress)
+    assert guarded["spec"]["ingressClassName"] == "nginx"
+    assert guarded["metadata"]["annotations"][auth_url].endswith(f"/sessions/{session['id']}/auth")
+
+    ask_cluster(stack, "DELETE", f"{services}/{name}")
+    ask_cluster(stack, "PATCH", ingress, {"metadata": {"annotations": {auth_url: None}}})
+    sweep()
+
+    eventually(lambda: name in [one["metadata"]["name"] for one in ask_cluster(stack, "GET", services)["items"]], within_s=60)
+    eventually(lambda: ask_cluster(stack, "GET", ingress)["metadata"]["annotations"] == guarded["metadata"]["annotations"], within_s=60)
 
 
 def test_an_idle_session_is_told_of_kept_by_a_click_and_sleeps_in_the_end(user, sweep):
