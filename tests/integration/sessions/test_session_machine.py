@@ -30,6 +30,8 @@ from tests.event_history import history
 
 PLACES, MEMORY = 3, 5
 CLAIM = "PersistentVolumeClaim"
+LEADING = ("Service", "Ingress")
+HARMS = ("deleted", "emptied", "opened", "disowned")
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 _people = itertools.count(1)
 
@@ -175,13 +177,31 @@ class Story(RuleBasedStateMachine):
     def pods_take_their_time_to_go(self, lingering: bool) -> None:
         self._let_go(lingering)
 
-    @rule(fits_its_label=st.booleans())
-    def somebody_makes_a_pod(self, fits_its_label: bool) -> None:
+    @rule(fits_its_label=st.booleans(), kind=st.sampled_from(["Pod", *LEADING]))
+    def somebody_makes_an_object(self, fits_its_label: bool, kind: str) -> None:
         self.strays += 1
         owner = f"nobody-{self.strays}"
         name = names.objects_of(owner) if fits_its_label else f"stray-{self.strays}"
         metadata = {"name": name, "uid": name, "labels": {objects.SESSION_LABEL: owner}}
-        self.cluster.objects["Pod", name] = {"kind": "Pod", "metadata": metadata, "spec": {}, "status": READY}
+        self.cluster.objects[kind, name] = {"kind": kind, "metadata": metadata, "spec": {}, "status": READY}
+
+    @rule(which=WHICH, how=st.sampled_from(HARMS))
+    def what_leads_to_a_pod_is_changed_by_hand(self, which: int, how: str) -> None:
+        found = self._leading()
+        if found:
+            self._harm(found[which % len(found)], how)
+
+    def _harm(self, key: tuple[str, str], how: str) -> None:
+        item = self.cluster.objects[key]
+        match how:
+            case "deleted":
+                del self.cluster.objects[key]
+            case "emptied":
+                item["spec"] = {}
+            case "opened":
+                item["metadata"].pop("annotations", None)
+            case "disowned":
+                item["metadata"].pop("ownerReferences", None)
 
     # ── What always holds ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,11 +223,14 @@ class Story(RuleBasedStateMachine):
             assert models.session_of_id(session_id) is not None, f"nothing would ever remove what {session_id} has left"
 
     def _settles(self) -> None:
-        """Trouble is over, and some minutes pass: the cluster is what the records say, though every message until now was lost."""
+        """Trouble is over, and some minutes pass: the cluster is what the records say, though every message until now was lost, and
+        somebody was at it once more."""
         self.cluster.is_away = False
         self._let_go(lingering=False)
         self.cluster.set_pods(READY)
         self.platform.checks.taken()
+        for number, key in enumerate(self._leading()):
+            self._harm(key, HARMS[number % len(HARMS)])
         for session_id in self.ever - set(self.model):
             # What deletes a session for good is its event, which its queue keeps until it is handled.
             self.worker.reconcile(session_id)
@@ -215,7 +238,14 @@ class Story(RuleBasedStateMachine):
             self.compare(loses=False)
         running = {session_id for session_id, (state, _) in self.model.items() if state == RUNNING}
         assert self._pods() == sorted(map(names.objects_of, running))
-        assert {name for kind, name in self.cluster.objects if kind in ("Service", "Ingress")} == set(map(names.objects_of, running))
+        assert self._leading() == sorted((kind, names.objects_of(one)) for kind in LEADING for one in running)
+        for session_id in running:
+            pod, service, ingress = (self.cluster.objects[kind, names.objects_of(session_id)] for kind in ("Pod", *LEADING))
+            assert service["spec"]["selector"] == {objects.SESSION_LABEL: session_id}
+            assert ingress["spec"]["rules"][0]["host"].startswith(session_id)
+            assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/auth-url"].endswith(f"/sessions/{session_id}/auth")
+            for one in (service, ingress):
+                assert [owner["uid"] for owner in one["metadata"]["ownerReferences"]] == [pod["metadata"]["uid"]]
         for session_id, (state, gigabytes) in self.model.items():
             found = models.session_of_id(session_id).value()
             assert (found.state, found.memory) == (state, f"{gigabytes}Gi")
@@ -246,6 +276,9 @@ class Story(RuleBasedStateMachine):
             leaving = [key for key, one in self.cluster.objects.items() if one["metadata"].get("deletionTimestamp")]
             for key in leaving:
                 del self.cluster.objects[key]
+
+    def _leading(self) -> list[tuple[str, str]]:
+        return sorted(key for key in self.cluster.objects if key[0] in LEADING)
 
     def _chosen(self, which: int) -> str:
         return sorted(self.model)[which % len(self.model)]
