@@ -11,6 +11,8 @@ from pathlib import Path
 from cli.errors import CliError
 
 _SDKS = Path(__file__).parents[1] / "plugin_layers"
+# ES modules do not look where NODE_PATH says.
+_REGISTER = _SDKS / "nodejs/node_modules/streamspace/testing/register.mjs"
 _NODE_TESTS = ("*.test.js", "*.test.mjs", "*.test.cjs")
 _PYTHON_TESTS = ("test_*.py", "*_test.py")
 
@@ -36,7 +38,11 @@ def run_tests(folder: Path, runtime: str, arguments: Sequence[str], environment:
         if node is None:
             raise NoTests("Node.js is not installed; tests of JavaScript plugins need version 20 or newer")
         command = [node, "--test", *arguments, *map(str, _found(folder, _NODE_TESTS))]
-        place = {"NODE_PATH": _first(_SDKS / "nodejs/node_modules", environment.get("NODE_PATH"))}
+        place = {
+            "NODE_PATH": _first(_SDKS / "nodejs/node_modules", environment.get("NODE_PATH")),
+            # Node's runner gives each file of tests a process of its own, which has its options from here.
+            "NODE_OPTIONS": " ".join([*filter(None, [environment.get("NODE_OPTIONS")]), f"--import={_REGISTER.as_uri()}"]),
+        }
     ran = subprocess.run(command, cwd=folder, env={**environment, **place}, check=False)  # noqa: S603 the author's own tests
     return ran.returncode
 

@@ -164,6 +164,22 @@ def test_a_user_with_sessions_and_a_home_is_removed_by_the_sweeper_with_the_righ
     eventually(lambda: not exists(homes), within_s=90)
 
 
+def test_an_administrator_is_removed_by_the_sweeper_of_a_platform_that_never_wrote_down_who_they_are(api, user, account, begin_removal):
+    api.patch(f"/users/{user.username}", {"role": "admin"})
+    (table,) = [name for name in account.tables() if "Accounts" in name]
+    dynamodb, key = account.client("dynamodb"), {"pk": {"S": "PLATFORM"}, "sk": {"S": "ADMINISTRATORS"}}
+    dynamodb.delete_item(TableName=table, Key=key)
+    begin_removal(user.username)
+
+    answer = account.client("lambda").invoke(FunctionName=f"{settings.STACK_NAME}-session-sweeper", Payload=b"{}")
+
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    eventually(lambda: is_gone(api, f"/users/{user.username}"), within_s=90)
+    names = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]["usernames"]["SS"]
+    assert "admin" in names
+    assert user.username not in names
+
+
 def is_gone(api: Api, path: str) -> bool:
     try:
         api.get(path)

@@ -296,6 +296,36 @@ def test_the_runners_exit_code_and_arguments_are_the_commands(plugin: Any) -> No
     assert run("test", folder, "--", "-k", "test_a").exit_code == 0
 
 
+ES_MODULE = """
+import streamspace from 'streamspace';
+export const onSessionCreated = (session) => streamspace.storage.set(session.id, session.user);
+"""
+ITS_TEST = """
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import streamspace from 'streamspace';
+import { createPlatform } from 'streamspace/testing';
+
+test('it is kept', async () => {
+  const platform = createPlatform({ plugin: new URL('..', import.meta.url).pathname });
+  await platform.load();
+  await platform.emit('session.created', { user: 'jane' });
+  assert.deepEqual(Object.values(platform.storage), ['jane']);
+  assert.equal(typeof streamspace.storage.get, 'function');
+  assert.equal(process.title, 'theirs');
+});
+"""
+
+
+def test_tests_that_are_es_modules_find_the_sdk_too(plugin: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("NODE_OPTIONS", "--title=theirs")
+    files = {"index.js": ES_MODULE, "package.json": '{"type": "module"}', "tests/its.test.js": ITS_TEST}
+
+    answer = run("test", plugin(files, permissions=["storage", "read:sessions"]))
+
+    assert answer.exit_code == 0, answer.output
+
+
 def test_the_hooks_and_calls_that_are_checked_are_the_sdks() -> None:
     from streamspace.events import HOOKS as EVENT_HOOKS
 
