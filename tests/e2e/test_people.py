@@ -165,11 +165,12 @@ def test_a_user_with_sessions_and_a_home_is_removed_by_the_sweeper_with_the_righ
 
 
 def test_an_administrator_is_removed_by_the_sweeper_of_a_platform_that_never_wrote_down_who_they_are(api, user, account, begin_removal):
+    user.api.running(user.api.post("/sessions", {"user": user.username, "template": TEMPLATE})["id"])
     api.patch(f"/users/{user.username}", {"role": "admin"})
     (table,) = [name for name in account.tables() if "Accounts" in name]
     dynamodb, key = account.client("dynamodb"), {"pk": {"S": "PLATFORM"}, "sk": {"S": "ADMINISTRATORS"}}
-    dynamodb.delete_item(TableName=table, Key=key)
     begin_removal(user.username)
+    dynamodb.delete_item(TableName=table, Key=key)
 
     answer = account.client("lambda").invoke(FunctionName=f"{settings.STACK_NAME}-session-sweeper", Payload=b"{}")
 
