@@ -57,13 +57,17 @@ def held_up(shelf, slug, then=None):
     return first
 
 
+def roll_back(job):
+    for step in ("dependencies", "extracting", "downloading"):
+        jobs.run_step({"job_id": job.id, "action": "undo", "step": step})
+
+
 def test_when_the_first_is_rolled_back_the_second_brings_the_dependency_itself(shelf):
     first = held_up(shelf, "left")
     second = start("right")
     assert not jobs.wait_for_end(second.id, patience_s=1).has_ended
 
-    for step in ("dependencies", "extracting", "downloading"):
-        jobs.run_step({"job_id": first.id, "action": "undo", "step": step})
+    roll_back(first)
     jobs.run_step({"job_id": first.id, "action": "fail"})
 
     done = ended(second)
@@ -88,8 +92,7 @@ def test_an_update_waits_for_the_dependency_that_another_job_installs(lone, is_u
     second = jobs.start_update("right", given, actor=ADMIN.actor)
     assert not jobs.wait_for_end(second.id, patience_s=1).has_ended
 
-    for step in ("dependencies", "extracting", "downloading"):
-        jobs.run_step({"job_id": first.id, "action": "undo", "step": step})
+    roll_back(first)
     jobs.run_step({"job_id": first.id, "action": "fail"})
 
     done = ended(second)
@@ -175,8 +178,7 @@ def test_going_back_leaves_a_dependency_that_another_plugin_needs_by_now(shelf):
     plugins.locks.release(first.id, ["base"])
     assert ended(start("right")).status == jobs.SUCCEEDED
 
-    for step in ("dependencies", "extracting", "downloading"):
-        jobs.run_step({"job_id": first.id, "action": "undo", "step": step})
+    roll_back(first)
 
     assert statuses() == {"base": "active", "right": "active"}
     assert {name for kind in ("functions", "queues", "roles") for name in map(str, shelf.left_over()[kind]) if "base" in name}
