@@ -46,16 +46,5 @@ def delete(key: str) -> None:
     aws.client("s3").delete_object(Bucket=_bucket(), Key=key)
 
 
-def delete_all(prefix: str) -> int:
-    """Remove every object under ``prefix``; how many."""
-    s3 = aws.client("s3")
-    count = 0
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
-        for found in page.get("Contents", []):
-            s3.delete_object(Bucket=_bucket(), Key=found["Key"])
-            count += 1
-    return count
-
-
 def _bucket() -> str:
     return config.setting("PACKAGES_BUCKET")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import messaging, plugins, runtime
+from chalicelib.core import buckets
 from chalicelib.events import retried, unit_of_work
-from chalicelib.jobs import artifacts, backups
+from chalicelib.jobs import backups
 from chalicelib.jobs.records import Job
 from chalicelib.jobs.saga import Saga, Step
 
@@ -49,7 +50,7 @@ def remove_data(job: Job) -> dict[str, Any]:
         plugins.forget_settings(job.slug)
         plugins.policies.forget(job.slug)
     for prefix in (f"packages/{job.slug}/", f"code/{job.slug}/", messaging.templates.prefix_of(job.slug)):
-        artifacts.delete_all(prefix)
+        buckets.remove_under(prefix)
     plugins.assets.withdraw(job.slug)
     return {"data_removed": not keep_data}
 

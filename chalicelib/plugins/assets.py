@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mimetypes import MimeTypes
 from urllib.parse import quote
 
-from chalicelib.core import aws, config
+from chalicelib.core import aws, buckets, config
 from chalicelib.plugins.manifest import Manifest, is_slug
 from chalicelib.plugins.package import Package
 
@@ -63,13 +63,13 @@ def publish(slug: str, package: Package) -> int:
     s3 = aws.client("s3")
     for path, content in files.items():
         s3.put_object(Bucket=_bucket(), Key=_key(slug, path), Body=content, ContentType=type_of(path))
-    _remove(slug, keeping={_key(slug, path) for path in files})
+    buckets.remove_under(_key(slug, ""), keeping={_key(slug, path) for path in files})
     return len(files)
 
 
 def withdraw(slug: str) -> None:
     """Take all of them away."""
-    _remove(slug, keeping=set())
+    buckets.remove_under(_key(slug, ""))
 
 
 def read(slug: str, path: str, *, is_known: Callable[[str], bool]) -> PublishedFile | None:
@@ -134,14 +134,6 @@ def _clean(path: str) -> str:
 
 def _below(path: str) -> str:
     return path.removeprefix("assets/")
-
-
-def _remove(slug: str, *, keeping: set[str]) -> None:
-    s3 = aws.client("s3")
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=_key(slug, "")):
-        for found in page.get("Contents", []):
-            if found["Key"] not in keeping:
-                s3.delete_object(Bucket=_bucket(), Key=found["Key"])
 
 
 def _key(slug: str, path: str) -> str:

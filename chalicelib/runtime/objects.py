@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.core import aws, clock, config, ids
+from chalicelib.core import aws, buckets, clock, config, ids
 from chalicelib.core.tables import condition_failed
 from chalicelib.events import UnitOfWork
 from chalicelib.runtime.models import RuntimeRow
@@ -70,11 +70,7 @@ def sweep() -> int:
 
 def delete_all(slug: str) -> None:
     """Remove every object of a plugin, pointed at or not, and every claim."""
-    s3 = aws.client("s3")
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=_path(slug, "")):
-        keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
-        if keys:
-            s3.delete_objects(Bucket=_bucket(), Delete={"Objects": keys, "Quiet": True})
+    buckets.remove_under(_path(slug, ""))
     with RuntimeRow.batch_write() as batch:
         for row in RuntimeRow.query(_key(slug, "")[0], consistent_read=True):
             batch.delete(row)

@@ -155,13 +155,13 @@ def test_what_is_too_large_for_an_answer_is_linked_to_for_two_minutes(platform, 
 def test_an_update_replaces_them_and_one_of_both_versions_is_there_all_the_time(platform, mailer, browse, monkeypatch):
     seen = []
     s3 = platform.aws.client("s3")
-    delete = s3.delete_object
+    delete = s3.delete_objects
 
     def watched(**place):
         seen.append((browse("mailer/page.html").status, browse("mailer/ui/new.js").status))
         return delete(**place)
 
-    monkeypatch.setattr(s3, "delete_object", watched)
+    monkeypatch.setattr(s3, "delete_objects", watched)
     published(icon="assets/icon.svg", files={"assets/page.html": "<p>new</p>", "ui/new.js": "1"})
 
     assert set(seen) == {(200, 200)}
