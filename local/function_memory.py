@@ -27,7 +27,7 @@ class MemoryWatch:
 
     def __init__(self) -> None:
         self._workers: WeakSet[Any] = WeakSet()
-        self._ended: set[int] = set()
+        self._ended: WeakSet[Any] = WeakSet()
 
     def watch_all_of(self, workers: Any) -> None:
         """Every worker of this class from now on, in a thread of its own."""
@@ -35,12 +35,12 @@ class MemoryWatch:
 
         def spawn(worker: Any) -> None:
             self._workers.add(worker)
+            self._ended.discard(worker)
             usual_spawn(worker)
 
         def invoke(worker: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
             answer: dict[str, Any] = usual_invoke(worker, *arguments, **named)
-            if answer.get("status") == "error" and worker in self._workers and id(worker) in self._ended:
-                self._ended.discard(id(worker))
+            if answer.get("status") == "error" and worker in self._ended:
                 answer["error"] = ENDED
             return answer
 
@@ -55,7 +55,7 @@ class MemoryWatch:
             if process is None or process.poll() is not None or _held_mb(process.pid) <= allowed_mb:
                 continue
             logger.warning("%s took more than its %s MB of memory and is ended", worker.func_name, allowed_mb)
-            self._ended.add(id(worker))
+            self._ended.add(worker)
             process.send_signal(signal.SIGKILL)
 
     def _look_for_ever(self) -> None:
