@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,18 @@ def state_machines_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return Preprocessor().visit(tree), tree
 
     monkeypatch.setattr(asl_parser.AmazonStateLanguageParser, "parse", staticmethod(parse))
+
+
+def let_state_machines_end() -> None:
+    """What still runs when its test is over would write into the tables of the next one."""
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    while TMP_THREADS:
+        thread = TMP_THREADS.pop()
+        while thread.ident is None:  # it is listed before it is started
+            time.sleep(0.01)
+        thread.join(60)
+        assert not thread.is_alive(), "a state machine does not come to its end"
 
 
 def one_client_for_state_machines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from chalicelib.events import Actor
 from chalicelib.marketplace import publication, publishers
 from chalicelib.marketplace import repository as marketplace
 from tests.integration.conftest import Functions
+from tests.simulated_aws import let_state_machines_end
 
 ADMIN = Caller("user", "admin", "Administrator", "admin", None)
 
@@ -223,7 +224,7 @@ class Platform:
 
 
 @pytest.fixture
-def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Platform:
+def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     from moto.core.config import default_user_config
 
     monkeypatch.setitem(default_user_config, "lambda", {"use_docker": False})
@@ -266,7 +267,8 @@ def platform(aws: Any, functions: Functions, repository: Repository, monkeypatch
         "API_URL": "http://127.0.0.1:1",
     }.items():
         monkeypatch.setenv(f"STREAMSPACE_{name}", value)
-    return Platform(aws, functions, bucket)
+    yield Platform(aws, functions, bucket)
+    let_state_machines_end()
 
 
 def _function(client: Callable[[str], Any], name: str, role: str) -> None:
