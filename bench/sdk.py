@@ -31,7 +31,7 @@ _LAYERS = _HERE.parent / "plugin_layers"
 _SDKS = {"JavaScript": _LAYERS / "nodejs/node_modules/streamspace", "Python": _LAYERS / "python/streamspace"}
 # Kept from one run to the next.
 _CLIENTS = _HERE.parent / ".build/lambda-runtime-clients"
-_COLD_ROUNDS, _WARM_ROUNDS = 25, 400
+_COLD_ROUNDS, _WARM_ROUNDS = 60, 400
 _MANIFEST = {"name": "bench", "version": "1.0.0", "permissions": ["storage", "commands"]}
 _FILES: dict[str, dict[str, dict[str, str]]] = {
     "JavaScript": {

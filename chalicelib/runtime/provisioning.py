@@ -28,7 +28,7 @@ _MAX_RECEIVE_COUNT = 1000
 _LOG_RETENTION_DAYS = 30
 _PATIENCE_S = 60
 
-_RUNTIMES = {"python": "python3.13", "nodejs": "nodejs22.x"}
+_RUNTIMES = {"python": "python3.13", "nodejs": "nodejs24.x"}
 _LAYERS = {"python": "PYTHON_SDK_LAYER", "nodejs": "NODEJS_SDK_LAYER"}
 _HANDLER = "streamspace_shim.handler"
 

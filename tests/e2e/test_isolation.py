@@ -180,7 +180,7 @@ OTHER_CALLS: dict[str, Callable[[Prisoner], Any]] = {
     "lambda: change itself": lambda p: p.aws.client("lambda").update_function_configuration(FunctionName=p.function, Timeout=900),
     "lambda: change its code": lambda p: p.aws.client("lambda").update_function_code(FunctionName=p.function, ZipFile=b"PK"),
     "lambda: make a function": lambda p: p.aws.client("lambda").create_function(
-        FunctionName=f"{S}-plugin-second", Runtime="nodejs22.x", Handler="a.b", Role=role_arn(p.function), Code={"ZipFile": b"PK"}
+        FunctionName=f"{S}-plugin-second", Runtime="nodejs24.x", Handler="a.b", Role=role_arn(p.function), Code={"ZipFile": b"PK"}
     ),
     "lambda: delete the API": lambda p: p.aws.client("lambda").delete_function(FunctionName=f"{S}-api"),
     "lambda: list mappings": lambda p: p.aws.client("lambda").list_event_source_mappings(),

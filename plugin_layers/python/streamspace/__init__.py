@@ -49,17 +49,19 @@ else:
 
     def __getattr__(name):
         """What is imported or read when it is first asked for. ``version`` and ``config`` each time: they are the environment's."""
-        from importlib import import_module
-
         if name == "version":
             return _environment.version()
         if name == "config":
             return _environment.config()
+        is_error = name.endswith("Error")
+        if not is_error and name not in _NAMESPACES and name not in _FUNCTIONS:
+            raise AttributeError(f"module 'streamspace' has no attribute '{name}'")
+        from importlib import import_module
+
         if name in _NAMESPACES:
             return import_module(f".{name}", __name__)
         module = import_module(f".{_FUNCTIONS.get(name, 'errors')}", __name__)
-        is_ours = name in _FUNCTIONS or name.endswith("Error")
-        if not is_ours or not hasattr(module, name):
+        if not hasattr(module, name):
             raise AttributeError(f"module 'streamspace' has no attribute '{name}'")
         globals()[name] = getattr(module, name)
         return globals()[name]

@@ -8,13 +8,13 @@ from . import environment, registry
 from .arguments import may_have, need, segment
 from .awaitable import Pending, awaitable
 from .call import current
-from .client import request
-from .errors import CommandFailedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from typing import Any
+
+    from .errors import CommandFailedError
 
 
 def register(*, name: str, description: str, handler: Callable[..., Any], permissions: Sequence[str] | None = None) -> None:
@@ -41,6 +41,8 @@ def execute(name: str, args: Any = None) -> Any:
     own = registry.find("commands", name)
     if own is not None:
         return _execute_own(own, args)
+    from .client import request  # most plugins register commands, and few execute any
+
     answer = request("commands.execute", "POST", f"commands/{encoded}/execute", body={"args": args})
     return (answer or {}).get("result")
 
@@ -79,6 +81,8 @@ def _failed(name: str, error: Exception) -> CommandFailedError:
     facts = {"plugin": slug, "name": type(error).__name__, "message": message, "code": getattr(error, "code", None)}
     facts["details"] = getattr(error, "details", None)
     details = {key: value for key, value in facts.items() if value is not None}
+    from .errors import CommandFailedError
+
     return CommandFailedError(f"The command '{name}' of '{slug}' failed: {message}", details=details)
 
 

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_DECLARING = frozenset({"events", "lifecycle", "scheduler", "contributes", "api", "apiEndpoints"})
 # Other platforms' words for our events.
 EVENT_ALIASES = {
     "session.terminated": "session.stopped",
@@ -16,6 +17,11 @@ EVENT_ALIASES = {
     "user.logged_in": "user.login",
     "user.logged_out": "user.logout",
 }
+
+
+def declares(manifest: dict[str, Any]) -> bool:
+    """Whether it says anything of what the code shall have: most leave that to the code."""
+    return not _DECLARING.isdisjoint(manifest)
 
 
 def events(manifest: dict[str, Any]) -> dict[str, str | bool]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-from . import environment, log
+from . import environment
 from .alarm import Alarm, OutOfTime
 from .call import FOREVER, Call, current
-from .failure import describe_failure
 from .printing import Prints
 
 TYPE_CHECKING = False
@@ -53,6 +52,9 @@ def run_hook(call: Call, folder: str, work: Callable[[], Any]) -> Any:
 
 
 def _failed(error: BaseException, call: Call, folder: str) -> HookFailed:
+    from . import log
+    from .failure import describe_failure  # what is seldom needed costs a cold start nothing
+
     failure = describe_failure(error, folder, call.hook)
     log.error(f"{call.hook} failed: {failure['message']}", failure)
     return HookFailed(failure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 
 from . import declared, registry
@@ -28,7 +27,7 @@ class Plugin:
         self._target = target
         self._takes_config = takes_config
         self.manifest = manifest
-        self._named = declared.events(manifest)
+        self.named = declared.events(manifest)
 
     @property
     def hooks(self) -> list[str]:
@@ -40,7 +39,7 @@ class Plugin:
 
     def hook_of(self, event_type: str) -> str | None:
         """The name of the method that hears the event: the one that the manifest names, else the documented one."""
-        named = self._named.get(event_type)
+        named = self.named.get(event_type)
         if event_type not in HOOKS or named is False:
             return None
         documented = HOOKS[event_type]
@@ -70,32 +69,10 @@ class Plugin:
         handlers = [task.get("handler") for task in declared.tasks(self.manifest) if task.get("name") == name]
         return self.method(self.spelt(handlers[0] if handlers else None) or self.spelt(name))
 
-    def missing(self) -> list[str]:
-        """What the manifest declares and the code does not have, in sentences for its author."""
-        named = [*self._named.items(), *(self.manifest.get("lifecycle") or {}).items()]
-        idle = [task["name"] for task in declared.tasks(self.manifest) if not self.scheduled_task(task["name"])]
-        unserved = [one["path"] for one in declared.endpoints(self.manifest) if not _is_served(one)]
-        return [
-            *(
-                f"manifest.json names the method '{method}' for '{what}', and there is none"
-                for what, method in named
-                if isinstance(method, str) and not self.spelt(method)
-            ),
-            *(
-                f"the scheduled task '{name}' has no handler: write a method '{declared.spellings(name)[1]}', "
-                "or streamspace.schedule in on_load"
-                for name in idle
-            ),
-            *(
-                f"manifest.json declares the endpoint '{path}', and nothing serves it: streamspace.api.register_endpoint does"
-                for path in unserved
-            ),
-        ]
-
     def theme(self) -> Any:
         """What a theme's module has as ``theme``. Raises TypeError for what is not JSON: it would be lost on the way."""
         found = getattr(self._target, "theme", None)
-        if self.manifest.get("type") != "theme" or found is None:
+        if found is None:
             return None
         try:
             return json.loads(json.dumps(found, allow_nan=False))
@@ -105,13 +82,6 @@ class Plugin:
     def configure(self, settings: dict[str, Any]) -> None:
         if self._takes_config:
             self._target.config = settings
-
-
-def _is_served(endpoint: dict[str, Any]) -> bool:
-    method = endpoint.get("method")
-    return any(
-        one["path"] == endpoint.get("path") and (method is None or method.upper() == one["method"]) for one in registry.every("endpoints")
-    )
 
 
 def load_plugin(folder: str) -> Plugin:
@@ -136,7 +106,7 @@ def _run_module(folder: str, main: str, given_globals: dict[str, Any]) -> Module
     for importable in (os.path.join(folder, "vendor"), os.path.dirname(path), folder):  # noqa: PTH118, PTH120
         if importable not in sys.path:
             sys.path.insert(0, importable)
-    name = re.sub(r"\W", "_", main.removesuffix(".py"))
+    name = "".join(mark if mark.isalnum() else "_" for mark in main.removesuffix(".py"))
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"entrypoints.main in manifest.json must name a Python file, not '{main}'")

@@ -9,8 +9,6 @@ import os
 import sys
 from io import RawIOBase, TextIOBase
 
-from . import log
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
@@ -48,6 +46,8 @@ class _Stream(TextIOBase):
     def finish(self) -> None:
         text, self._begun = self._begun.rstrip("\n"), ""
         if text:
+            from . import log
+
             log.log(self._level, text)
 
     def writable(self) -> bool:
@@ -118,6 +118,8 @@ def _redirect_logging() -> None:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            from . import log
+
             log.log(_level_of(record.levelno), _message_of(record), _data_of(record))
 
     root = logging.getLogger()
@@ -145,4 +147,6 @@ def _data_of(record: Any) -> dict[str, Any]:
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
+    from . import log
+
     log.warn(f"{category.__name__}: {message}", {"location": f"{filename}:{lineno}"})

@@ -15,23 +15,28 @@ SHORTEST = 4  # a shorter one would blot out half of every text; alone, as a who
 SHORTEST_LINE = 8  # of a secret with several lines, such as a private key, which is often printed line by line
 SHORTEST_IN_BASE64 = 6
 HIDDEN = "[secret]"
+NOTHING = "(?!)"
 
-_TOKEN = re.compile(r"ss_[A-Za-z0-9_-]{38}")
+_OURS = r"ss_[A-Za-z0-9_-]{38}"  # a token of the platform
 
 _known: set[str] = set()
-_pattern: re.Pattern[str] | None = None  # all forms of all secrets
+_pattern: re.Pattern[str] | None = None  # all forms of all secrets; None until it is needed
 
 
 def hide(secrets: Iterable[object]) -> None:
     """From now on these texts are hidden, too."""
     global _pattern
-    fresh = {text for secret in secrets for text in _texts_of(secret)} - _known
-    if not fresh:
-        return
-    _known.update(fresh)
-    forms = {form for secret in _known for form in _forms_of(secret)}
+    before = len(_known)
+    for secret in secrets:
+        _known.update(_texts_of(secret))
+    if len(_known) != before:
+        _pattern = None
+
+
+def _pattern_of(secrets: Iterable[str]) -> re.Pattern[str]:
+    forms = {form for secret in secrets for form in _forms_of(secret)}
     longest_first = sorted(forms, key=len, reverse=True)
-    _pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    return re.compile("|".join(map(re.escape, longest_first)) or NOTHING)
 
 
 def _texts_of(secret: object) -> list[str]:
@@ -43,10 +48,13 @@ def _texts_of(secret: object) -> list[str]:
 
 
 def redacted(text: str) -> str:
+    global _pattern
     if text in _known:
         return HIDDEN
-    without_secrets = _pattern.sub(HIDDEN, text) if _pattern else text
-    return _TOKEN.sub("[token]", without_secrets) if "ss_" in without_secrets else without_secrets
+    if _pattern is None:
+        _pattern = _pattern_of(_known)
+    without_secrets = _pattern.sub(HIDDEN, text)
+    return re.sub(_OURS, "[token]", without_secrets) if "ss_" in without_secrets else without_secrets
 
 
 def _forms_of(secret: str) -> Iterator[str]:

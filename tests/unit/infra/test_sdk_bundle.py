@@ -50,17 +50,50 @@ def test_the_object_that_is_required_is_the_global_one_and_its_errors_are_one_cl
 def test_every_module_is_in_the_bundle_and_can_be_run(shipped):
     modules = sorted(path.stem for path in SDK.glob("*.js"))
 
-    script = (
-        f"const load = require('streamspace/package.json') && require('./node_modules/streamspace/bundle'); {json.dumps(modules)}.map(load)"
-    )
-
-    assert node(shipped, script) == ""
+    assert node(shipped, f"{json.dumps(modules)}.map(require('streamspace/runtime').load)") == ""
 
 
-def test_a_module_that_is_not_there_stops_the_build(tmp_path):
-    (tmp_path / "index.js").write_text("require('./absent');")
+STARTS = {
+    "nothing": "module.exports = {};",
+    "hooks and a command": """module.exports = {
+        onLoad() { streamspace.commands.register({ name: 'one', description: 'd', handler: () => 1 }); streamspace.log.info('loaded'); },
+        onSessionCreated() {},
+    };""",
+    "a menu item and a schedule": """module.exports = class {
+        onLoad() {
+            streamspace.ui.addMenuItem({ label: 'l', path: '/p', component: 'c.js' });
+            streamspace.schedule('rate(1 hour)', () => 1);
+        }
+    };""",
+}
 
-    with pytest.raises(ValueError, match=r"index\.js requires absent"):
+
+@pytest.mark.parametrize("main", STARTS.values(), ids=STARTS)
+def test_a_start_reads_the_first_file_alone(shipped, main):
+    (shipped / "manifest.json").write_text('{"name": "p", "version": "1.0.0"}')
+    (shipped / "index.js").write_text(main)
+    script = """
+        const write = process.stdout.write.bind(process.stdout);
+        const handler = require('streamspace/runtime').createHandler(process.cwd());
+        const read = () => Object.keys(require.cache).map((file) => require('path').basename(file)).join(' ');
+        handler({ kind: 'load' }, {}).then(({ ok }) => write(`\\n${ok} ${read()}`));
+    """
+
+    assert node(shipped, script).splitlines()[-1] == "true runtime.js index.js"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("require('./absent');", r"index\.js requires \./absent, which is not there"),
+        ("'use strict';\n// \u2026\n", r"index\.js has '\u2026', which is not ASCII"),
+        ("const text = `\n  two lines\n`;\n", r"index\.js has a template literal of several lines"),
+    ],
+)
+def test_what_cannot_be_shipped_stops_the_build(tmp_path, text, message):
+    (tmp_path / "index.js").write_text(text)
+
+    with pytest.raises(ValueError, match=message):
         list(sdk_bundle.bundled(tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 // Plugins as they were written for StreamSpace elsewhere: whatever their shape, they run unchanged.
 const assert = require('node:assert/strict');
+const { registerHooks } = require('node:module');
 const { test } = require('node:test');
 const { plugin, recorder } = require('./sdk_plugin');
 
@@ -90,7 +91,29 @@ const SHAPES = {
     files: { 'lib/greeting.mjs': `import { log } from 'streamspace'; log.info('imported'); export const text = 'hello';` },
     main: 'index.mjs',
   },
+  'a package of ES modules': {
+    source: `import { text } from './lib/greeting.js';
+      export function onLoad() { this.kept = text; }
+      export async function onSessionCreated(session) {
+        const { tell } = await import('./lib/later.js');
+        await tell(session.user, this.kept);
+      }`,
+    files: {
+      'package.json': '{"type": "module"}',
+      'lib/greeting.js': `import streamspace from 'streamspace'; streamspace.log.info('imported'); export const text = 'hello';`,
+      'lib/later.js': `import { notify } from 'streamspace'; export const tell = (user, message) => notify(user, { title: 'T', message });`,
+    },
+  },
 };
+if (registerHooks) {
+  SHAPES['a CommonJS module with an ES module that imports the API'] = {
+    source: `module.exports = {
+      async onLoad() { this.tell = (await import('./tell.mjs')).tell; },
+      onSessionCreated(session) { return this.tell(session.user); },
+    };`,
+    files: { 'tell.mjs': `import { notify } from 'streamspace'; export const tell = (user) => notify(user, { title: 'T', message: 'hello' });` },
+  };
+}
 
 for (const [shape, { source, files = {}, main }] of Object.entries(SHAPES)) {
   test(`${shape}`, async (t) => {

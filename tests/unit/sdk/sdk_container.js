@@ -1,7 +1,8 @@
 'use strict';
 
-// Run as a process of its own: a cold container with the plugin in the folder that argv names. Answers payloads over IPC.
-const { createHandler } = require('../../../plugin_layers/nodejs/node_modules/streamspace/runtime');
+// Run as a process of its own: a cold container with the plugin in the folder that argv names. Answers payloads over IPC. SDK may name
+// another copy of the SDK than its sources.
+const { createHandler } = require(process.env.SDK ?? '../../../plugin_layers/nodejs/node_modules/streamspace/runtime');
 
 const handler = createHandler(process.argv[2]);
 

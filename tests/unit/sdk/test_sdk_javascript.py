@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from infra import sdk_bundle
+from tests import npm_packages
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -29,6 +33,33 @@ def snake_case(name: str) -> str:
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 def test_javascript_suite(suite: Path) -> None:
     ran = subprocess.run(["node", "--test", str(suite)], capture_output=True, text=True, timeout=120)
+
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
+
+
+@needs_node
+@pytest.mark.parametrize("suite", ["logging", "misbehaviour", "timers"])
+def test_the_sdk_as_it_is_shipped_does_the_same(suite: str, tmp_path: Path) -> None:
+    """These reach most of it, and what a start leaves unread. End to end everything runs on the shipped one."""
+    for name, text in sdk_bundle.bundled(NODE_SDK):
+        (tmp_path / name).write_text(text)
+    environment = {**os.environ, "SDK": str(tmp_path / "runtime.js")}
+    ran = subprocess.run(["node", "--test", str(HERE / f"{suite}.test.js")], capture_output=True, text=True, timeout=120, env=environment)
+
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
+
+
+@needs_node
+@pytest.mark.parametrize("suite", ["elsewhere", "runtime"])
+def test_plugins_run_on_the_node_of_lambda(suite: str) -> None:
+    """Which has other ways with ES modules than the one of this machine may have: newer, and with two features switched off."""
+    modules = npm_packages.fetched(ROOT / "tests/sdk/node", "PLUGINS ARE NOT RUN ON LAMBDA'S NODE.JS")
+    node = next(modules.glob("node-linux-*/bin/node"), None)
+    if node is None:
+        pytest.skip("npm has Lambda's Node.js for Linux alone")
+    options = "--no-experimental-require-module --no-experimental-detect-module"
+    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}", "NODE_OPTIONS": options}
+    ran = subprocess.run([node, "--test", str(HERE / f"{suite}.test.js")], capture_output=True, text=True, timeout=120, env=environment)
 
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-2_000:]
 
