@@ -465,7 +465,7 @@ def test_a_body_that_is_no_event_is_given_back(plugin: Start, record: Record) ->
     assert plugin(KEEPS_WHAT_IT_SAW).deliver(broken) == ["m1"]
 
 
-def test_with_a_tenth_of_the_time_left_the_rest_is_given_back(plugin: Start, record: Record) -> None:
+def test_with_a_tenth_of_the_time_left_the_rest_is_given_back(plugin: Start, platform: FakePlatform, record: Record) -> None:
     started = plugin("""
         import time
         class Plugin:
@@ -474,7 +474,9 @@ def test_with_a_tenth_of_the_time_left_the_rest_is_given_back(plugin: Start, rec
     """)
     started.load()
 
-    given_back = started.deliver(record({"seconds": 0.92}), record({"seconds": 0}, group="b"), left_ms=1000)
+    platform.routes["*"] = {"data": {"verdict": "dead-letter"}}
+
+    given_back = started.deliver(record({"seconds": 60}), record({"seconds": 0}, group="b"), left_ms=1000)
 
     assert given_back == ["m2"]
 
