@@ -21,7 +21,8 @@ def fetched(project: Path, purpose: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (project / _WRITTEN_LAST).exists():
             command = ["npm", "ci", "--ignore-scripts", "--no-audit"]
-            done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
-            if done.returncode != 0:
-                pytest.skip(f"npm brings nothing ({done.stderr[-300:]}): {purpose}")
+            try:
+                subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=240, check=True)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
+                pytest.skip(f"npm brings nothing ({failed}: {str(failed.stderr)[-300:]}): {purpose}")
     return project / "node_modules"
