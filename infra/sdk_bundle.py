@@ -23,7 +23,8 @@ _OFTEN = ("commands", "log", "registered", "schedules", "ui")
 _REQUIRE = re.compile(r"require\('\./([a-z_]+)'\)")
 # Where it stands at the left, it is for every start: what a function requires is for its calls.
 _REQUIRE_AT_THE_TOP = re.compile(r"^const [^()]+ = " + _REQUIRE.pattern, re.MULTILINE)
-_COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
+# Has whole lines for itself: what stands before or behind code stays.
+_COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
 
 _HEAD = """'use strict';
 

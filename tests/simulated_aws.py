@@ -58,11 +58,12 @@ def let_state_machines_end() -> None:
     """What still runs when its test is over would write into the tables of the next one."""
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
+    deadline = time.monotonic() + 60
     while TMP_THREADS:
         thread = TMP_THREADS.pop()
-        while thread.ident is None:  # it is listed before it is started
+        while thread.ident is None and time.monotonic() < deadline:  # it is listed before it is started
             time.sleep(0.01)
-        thread.join(60)
+        thread.join(max(0.0, deadline - time.monotonic()))
         assert not thread.is_alive(), "a state machine does not come to its end"
 
 

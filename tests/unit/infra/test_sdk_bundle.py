@@ -53,6 +53,20 @@ def test_every_module_is_in_the_bundle_and_can_be_run(shipped):
     assert node(shipped, f"{json.dumps(modules)}.map(require('streamspace/runtime').load)") == ""
 
 
+def test_only_comments_with_lines_of_their_own_stay_behind(tmp_path):
+    (tmp_path / "package.json").write_text("{}")
+    source = "/** Two\n * lines. */\n/** before */ const a = 1; // behind\n\n  // own\n  const b = a /** within */ + 1; /* at the end */\n"
+    (tmp_path / "runtime.js").write_text(source)
+    for name in ("commands", "log", "registered", "schedules", "ui"):
+        (tmp_path / f"{name}.js").write_text("")
+
+    start = dict(sdk_bundle.bundled(tmp_path))["runtime.js"]
+
+    assert "\n/** before */ const a = 1; // behind\nconst b = a /** within */ + 1; /* at the end */\n}" in start
+    assert "lines." not in start
+    assert "own" not in start
+
+
 STARTS = {
     "nothing": "module.exports = {};",
     "hooks and a command": """module.exports = {
