@@ -110,8 +110,9 @@ def read_many_along(keys: Iterable[tuple[str, str]], *, anew: bool = False) -> d
 
 
 def rates() -> Rates:
-    """One GetItem where it is not known yet, or not fresh: for those who ask without a token. So with ``spared`` and ``tiers``."""
-    _read()
+    """One GetItem where it is not known yet, or not fresh: for those who ask without a token."""
+    if not _Known.is_fresh():
+        _Known.learn(row())
     return _Known.rates
 
 
@@ -121,14 +122,14 @@ def known_rates() -> Rates:
 
 
 def spared() -> frozenset[str] | None:
-    """The plugins that are on in safe mode; None outside of it."""
-    _read()
+    """The plugins that are on in safe mode; None outside of it. As read along with the token; one GetItem where nothing was read yet."""
+    _read_once()
     return _Known.spared
 
 
 def tiers() -> Mapping[str, Quotas]:
-    """Each tier's quotas."""
-    _read()
+    """Each tier's quotas. As read along with the token or user; one GetItem where nothing was read yet."""
+    _read_once()
     return _Known.tiers
 
 
@@ -137,8 +138,9 @@ def known_tiers() -> Mapping[str, Quotas]:
     return _Known.tiers
 
 
-def _read() -> None:
-    if not _Known.is_fresh():
+def _read_once() -> None:
+    # Not where it is merely old: a request whose token was read in time would pay for a second that ends half-way.
+    if _Known.read_at == -math.inf:
         _Known.learn(row())
 
 

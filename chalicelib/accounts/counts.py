@@ -33,7 +33,7 @@ def are_on() -> bool:
 
 
 def is_safe_mode() -> bool:
-    """Whether the platform is in safe mode. One GetItem where what is known is not fresh."""
+    """Whether the platform is in safe mode, for whoever has just read a token. One GetItem where nothing was read yet."""
     return allowed.spared() is not None
 
 

@@ -56,7 +56,7 @@ def platform(request: Request) -> Reply:
 @routes.get("/platform/settings", permission="platform.configure", returns="PlatformSettings", aws_calls=2)
 def settings(request: Request) -> Reply:
     """What administrators can change while the platform runs. ``rate_limits``: requests a minute of one caller, by group."""
-    return Reply({"rate_limits": accounts.allowed.rates().shown()})
+    return Reply({"rate_limits": accounts.allowed.known_rates().shown()})
 
 
 @routes.patch("/platform/settings", permission="platform.configure", body=_SETTINGS, returns="PlatformSettings", aws_calls=3)

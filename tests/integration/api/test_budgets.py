@@ -206,6 +206,22 @@ def test_a_plugin_asks_for_itself_and_gets_its_secrets(spend, watcher):
     assert spend("GET", "/runtime/self").status == 403
 
 
+@pytest.mark.parametrize(
+    ("path", "as_plugin"), [("/runtime/self", True), ("/admin/plugins", False), ("/platform/settings", False), ("/users", False)]
+)
+def test_what_was_read_along_with_the_token_is_not_read_again_when_its_second_ends_half_way(
+    call, watcher, aws_calls, monkeypatch, path, as_plugin
+):
+    def calls(freshness):
+        answers = iter(freshness)
+        monkeypatch.setattr(accounts.allowed._Known, "is_fresh", lambda: next(answers, False))
+        aws_calls.clear()
+        assert call("GET", path, **({"token": watcher} if as_plugin else {})).status == 200
+        return list(aws_calls)
+
+    assert calls([True]) == calls([True] * 9)
+
+
 def test_a_plugin_cancels_a_schedule_of_its_own(spend, platform, watcher):
     platform.aws.client("scheduler").create_schedule(
         Name="test-plugin-watcher_timer-sweep",
