@@ -1,6 +1,7 @@
 'use strict';
 
 // node sdk_process.js FOLDER ROUNDS URL: a command of the plugin in the folder, by turns with the bare request that it makes.
+const http = require('node:http');
 const path = require('node:path');
 
 const write = process.stdout.write.bind(process.stdout); // as it is: the SDK takes it over
@@ -12,7 +13,14 @@ const { handler } = require(path.join(folder, 'streamspace_shim.js'));
 async function main() {
   await handler({ kind: 'load', settings: {}, settings_version: 1 }, context);
   const one = { kind: 'command', name: 'one', args: {}, settings_version: 1 };
-  const bare = async () => JSON.parse(await (await fetch(`${url}/api/v1/storage/k`)).text());
+  const agent = new http.Agent({ keepAlive: true });
+  const bare = () =>
+    new Promise((resolve, reject) => {
+      http.get(`${url}/api/v1/storage/k`, { agent }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk) => (text += chunk)).on('end', () => resolve(JSON.parse(text)));
+      }).on('error', reject);
+    });
   const found = { hook: [], bare: [] };
   for (let round = 0; round < Number(rounds) + 20; round += 1) {
     for (const [side, work] of [['hook', () => handler(one, context)], ['bare', bare]]) {

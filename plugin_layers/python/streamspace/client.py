@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from http.client import HTTPConnection, HTTPResponse
+    from ssl import SSLContext
     from typing import Any
 
 ATTEMPTS = 3
@@ -21,10 +22,12 @@ LONGEST_DELAY_S = 10.0  # a longer Retry-After is the author's to wait for: Rate
 READ_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 30.0  # a POST that timed out is not repeated, so it waits for API Gateway's own 29 s
 KEPT_FOR_S = 4.0  # an older connection may be closed on the other side, and a POST on it would be lost
+USER_AGENT = "streamspace-sdk-python"  # firewalls refuse requests without one
 
 IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
 UNPROCESSED_STATUSES = frozenset({429, 503})
+FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 # 503 as well, but an answer: the next attempt would get the same.
 LASTING_CODES = frozenset({"EMAIL_NOT_CONFIGURED", "INSUFFICIENT_RESOURCES", "MARKETPLACE_UNAVAILABLE"})
 
@@ -62,6 +65,7 @@ class Client:
     ) -> None:
         self._sleep, self._now, self._random = sleep, now, random
         self._idle: list[tuple[float, tuple[bool, str], HTTPConnection]] = []
+        self._context: SSLContext | None = None
         # In the network's place: ``carry(method, target, headers, payload)`` gives what has ``status`` and ``headers``, and the body.
         self.carry: Callable[[str, str, dict[str, str], bytes | None], tuple[Any, bytes]] | None = None
 
@@ -130,7 +134,8 @@ class Client:
         if response.will_close:
             connection.close()
         else:
-            self._idle.append((time.monotonic(), key, connection))
+            # By the time of day: other clocks may stand still while the function sleeps.
+            self._idle.append((time.time(), key, connection))
         return _read(call, method, response, text, is_raw)
 
     def _connect(self, timeout_s: float) -> tuple[tuple[bool, str], str, HTTPConnection]:
@@ -142,13 +147,22 @@ class Client:
         key = (scheme == "https", host)
         while self._idle:
             since, kept_key, connection = self._idle.pop()
-            if kept_key == key and time.monotonic() - since < KEPT_FOR_S and _is_open(connection):
+            if kept_key == key and time.time() - since < KEPT_FOR_S and _is_open(connection):
                 connection.sock.settimeout(timeout_s)
                 return key, slash + prefix, connection
             connection.close()
-        connection = (HTTPSConnection if key[0] else HTTPConnection)(host, timeout=timeout_s)
+        connection = HTTPSConnection(host, timeout=timeout_s, context=self._tls()) if key[0] else HTTPConnection(host, timeout=timeout_s)
         connection.connect()
         return key, slash + prefix, connection
+
+    def _tls(self) -> SSLContext:
+        """One for all connections: to read the authorities' certificates takes longer than a request."""
+        if self._context is None:
+            import ssl
+
+            self._context = ssl.create_default_context()
+            self._context.set_alpn_protocols(["http/1.1"])
+        return self._context
 
 
 def _is_open(connection: HTTPConnection) -> bool:
@@ -159,12 +173,13 @@ def _is_open(connection: HTTPConnection) -> bool:
 
 
 def _headers(payload: bytes | None, more: Mapping[str, str]) -> dict[str, str]:
-    own = ("accept", "authorization", "content-type")
-    headers = {name: value for name, value in more.items() if name.lower() not in own}
-    headers |= {"Accept": "application/json", "Authorization": f"Bearer {environment.token()}"}
-    headers["X-StreamSpace-Hops"] = str(current.get().hops)
+    """The author's headers, but for those that frame the request, and ours in their place where they have the same name."""
+    headers = {"user-agent": USER_AGENT}
+    headers |= {name.lower(): value for name, value in more.items() if name.lower() not in FRAMING}
+    headers |= {"accept": "application/json", "authorization": f"Bearer {environment.token()}"}
+    headers["x-streamspace-hops"] = str(current.get().hops)
     if payload is not None:
-        headers["Content-Type"] = "application/json"
+        headers["content-type"] = "application/json"
     return headers
 
 

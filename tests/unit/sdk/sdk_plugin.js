@@ -34,16 +34,24 @@ async function plugin(t, source, { manifest = {}, files = {} } = {}) {
 class Container {
   constructor(dir, platform) {
     this.output = '';
+    this.unread = 0; // answers whose output has not all been read
     this.child = fork(path.join(__dirname, 'sdk_container.js'), [dir], {
       env: { ...process.env, STREAMSPACE_API_URL: platform.url, STREAMSPACE_TOKEN: 'ss_plugin', STREAMSPACE_PLUGIN: 'my-plugin', NODE_PATH: LAYER },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
-    this.child.stdout.on('data', (chunk) => (this.output += chunk));
+    this.child.stdout.on('data', (chunk) => {
+      const parts = String(chunk).split('\0');
+      this.output += parts.join('');
+      this.unread -= parts.length - 1;
+      this.child.stdout.emit('read');
+    });
   }
 
   async call(payload, leftMs = 30_000) {
     this.child.send({ payload, leftMs });
     const [{ answer }] = await once(this.child, 'message');
+    this.unread += 1;
+    while (this.unread > 0) await once(this.child.stdout, 'read');
     return answer;
   }
 

@@ -52,6 +52,35 @@ def test_one_connection_serves_many_requests(streamspace: ModuleType, platform: 
     assert len(opened) == 1
 
 
+def test_but_not_one_that_was_idle_for_longer_than_four_seconds(
+    streamspace: ModuleType, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = importlib.import_module("streamspace.client").Client()
+    client.request("c", "GET", "x")
+    first, now = client._idle[0][2], time.time()
+
+    monkeypatch.setattr(time, "time", lambda: now + 4.5)
+    client.request("c", "GET", "x")
+
+    assert [kept[2] is first for kept in client._idle] == [False]
+
+
+def test_an_authors_headers_are_sent_but_for_those_that_frame_the_request(streamspace: ModuleType, platform: FakePlatform) -> None:
+    client = importlib.import_module("streamspace.client").Client()
+    theirs = {"X-Mine": 7, "Accept": "text/html", "HOST": "elsewhere", "Content-Length": "9", "Transfer-Encoding": "chunked"}
+
+    client.request("api.request", "POST", "things", body={}, headers=theirs)
+    headers = {name.lower(): value for name, value in platform.requests[0]["headers"].items()}
+
+    assert (headers["x-mine"], headers["accept"], headers["host"]) == ("7", "application/json", platform.url.partition("://")[2])
+    assert (headers["content-length"], "transfer-encoding" in headers) == ("2", False)
+    assert "streamspace" in headers["user-agent"]
+    for wrong in ({"X-Mine": "a\r\nX-Other: b"}, {"X\nMine": "a"}):
+        with pytest.raises(ValueError, match="Invalid header"):
+            client.request("api.request", "POST", "things", body={}, headers=wrong)
+    assert len(platform.requests) == 1
+
+
 def test_the_api_may_lie_below_a_path_as_a_stage_of_api_gateway_does(
     streamspace: ModuleType, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -12,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from test_sdk_javascript import NODE_SDK, PYTHON_SDK, ROOT, needs_node, snake_case
+
+from chalicelib.plugins import declarations
 
 TABLE = json.loads((ROOT / "tests" / "sdk" / "methods.json").read_text())
 
@@ -96,3 +99,58 @@ def test_both_sdks_and_the_table_name_the_same_methods(streamspace: ModuleType) 
 @needs_node
 def test_the_types_name_the_same_methods(typescript: Path) -> None:
     assert told_by_node(_OF_TYPES, NODE_SDK / "index.d.ts", typescript) == told_by_node(_OF_JAVASCRIPT, NODE_SDK)
+
+
+_READ_OF_A_MANIFEST = """
+const { declares, ...declared } = require(process.argv[1]);
+const read = new Set();
+const manifest = new Proxy({}, { get: (_, field) => void read.add(field) });
+for (const one of [declared.events, declared.tasks, declared.endpoints]) one(manifest);
+console.log(JSON.stringify([...read].filter((field) => declares({ [field]: [] }))));
+"""
+
+
+class Watched(dict[str, Any]):
+    """A manifest that tells which fields of it were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def get(self, field: str, default: Any = None) -> Any:
+        self.read.add(field)
+        return default
+
+
+@needs_node
+def test_a_manifest_with_any_field_that_is_read_for_what_the_code_shall_have_declares_something(streamspace: ModuleType) -> None:
+    declared = importlib.import_module("streamspace.declared")
+    manifest = Watched()
+    for function in (declared.events, declared.tasks, declared.endpoints):
+        function(manifest)
+
+    assert manifest.read == {"events", "scheduler", "contributes", "api", "apiEndpoints"}
+    assert {field for field in manifest.read if declared.declares({field: []})} == manifest.read
+    assert declared.declares({"lifecycle": {}})
+    assert not declared.declares({"name": "n", "settings": {}})
+    assert told_by_node(_READ_OF_A_MANIFEST, NODE_SDK / "declared.js") == {snake_case(field) for field in manifest.read}
+
+
+_READ_ALIASES = """
+const { events } = require(process.argv[1]);
+console.log(JSON.stringify(events(JSON.parse(process.argv[2]))));
+"""
+
+
+@needs_node
+def test_other_platforms_words_for_events_mean_the_same_to_the_platform_and_to_both_sdks(streamspace: ModuleType) -> None:
+    declared = importlib.import_module("streamspace.declared")
+    given = {alias: f"on{n}" for n, alias in enumerate(declarations.EVENT_ALIASES)}
+    meant = {event_type: given[alias] for alias, event_type in declarations.EVENT_ALIASES.items()}
+
+    script = ["node", "-e", _READ_ALIASES, str(NODE_SDK / "declared.js"), json.dumps({"events": given})]
+    ran = subprocess.run(script, capture_output=True, text=True, timeout=60)
+
+    assert declared.EVENT_ALIASES == declarations.EVENT_ALIASES
+    # `session.terminated` and `session.ended` are one event, and the last one named is the one that counts.
+    assert declared.events({"events": given}) == json.loads(ran.stdout) == meant
