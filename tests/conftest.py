@@ -58,12 +58,20 @@ def variable_of(table: str) -> str:
     return "STREAMSPACE_" + re.sub(r"(?<!^)(?=[A-Z])", "_", table).upper()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: tests also wait, for timers, for threads and for processes of their own."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def _quick_moto() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         simulated_aws.state_machines_parsed_once(monkeypatch)
         simulated_aws.one_client_for_state_machines(monkeypatch)
         simulated_aws.one_rsa_key(monkeypatch)
+        simulated_aws.state_machines_checked_once(monkeypatch)
+        simulated_aws.calls_that_carry_only_what_is_read(monkeypatch)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from functools import cache
@@ -52,6 +53,64 @@ def state_machines_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return Preprocessor().visit(tree), tree
 
     monkeypatch.setattr(asl_parser.AmazonStateLanguageParser, "parse", staticmethod(parse))
+
+
+def state_machines_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test creates the same ones."""
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    monkeypatch.setattr(
+        StepFunctionsParserBackend, "_validate_definition", staticmethod(cache(StepFunctionsParserBackend._validate_definition))
+    )
+
+
+def calls_that_carry_only_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test makes hundreds of calls. A third of each went into signatures and user agents, which moto does not check, its own 52 random
+    letters, and looking for the same names in the same classes.
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.useragent import UserAgentString
+    from moto.core import responses, serialize, utils
+    from moto.utilities import aws_headers
+
+    sign, numbers = SigV4Auth.add_auth, itertools.count()
+
+    def signed(self: Any, request: Any) -> None:
+        if type(self) is not SigV4Auth:  # what S3 signs, and links with a signature in them
+            return sign(self, request)
+        scope = f"{self.credentials.access_key}/20260101/{self._region_name}/{self._service_name}/aws4_request"
+        request.headers["X-Amz-Date"] = "20260101T000000Z"
+        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        return None
+
+    def numbered(headers: dict[str, Any] | None = None) -> str:
+        request_id = f"{next(numbers):052}"
+        if headers is not None:
+            headers["x-amzn-requestid"] = request_id
+        return request_id
+
+    monkeypatch.setattr(SigV4Auth, "add_auth", signed)
+    monkeypatch.setattr(UserAgentString, "to_string", lambda _: "tests")
+    monkeypatch.setattr(aws_headers, "gen_amzn_requestid_long", numbered)
+    monkeypatch.setattr(responses, "method_names_from_class", cache(utils.method_names_from_class))
+    for picker in (serialize.AttributePicker, serialize.XFormedAttributePicker):
+        monkeypatch.setattr(picker, "get_possible_keys", _remembered(picker.get_possible_keys))
+
+
+def _remembered(possible_keys: Any) -> Any:
+    """Names under which an attribute may be found: they follow from the classes, unless the object itself gives some (``Meta``)."""
+    known: dict[Any, tuple[str, ...]] = {}
+
+    def look(self: Any, context: Any) -> Any:
+        if hasattr(context.obj, "Meta"):
+            return possible_keys(self, context)
+        about = (tuple(self.alias_providers), type(context.obj), context.key, context.shape)
+        found = known.get(about)
+        if found is None:
+            found = known[about] = tuple(possible_keys(self, context))
+        return found
+
+    return look
 
 
 def let_state_machines_end() -> None:

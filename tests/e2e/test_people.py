@@ -31,7 +31,7 @@ TEMPLATE = "firefox-browser"
 def provider(api: Api) -> Iterator[OidcProvider]:
     """Single sign-on is on, with a provider that signs in ``provider.person``; its group ``leads`` are managers."""
     with OidcProvider() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         about = {"issuer": server.issuer, "client_id": server.client_id, "client_secret": server.client_secret}
         api.put("/platform/sso", {**about, "roles": {"leads": "manager"}})
         yield server

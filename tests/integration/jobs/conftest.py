@@ -127,7 +127,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
             return
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     key = Ed25519PrivateKey.generate()
     monkeypatch.setenv("STREAMSPACE_MARKETPLACE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("STREAMSPACE_MARKETPLACE_PUBLIC_KEY", base64.b64encode(key.public_key().public_bytes_raw()).decode())
