@@ -45,8 +45,8 @@ unit: ready ## the unit tests: no AWS, no servers but those in the test's own pr
 integration: ready ## the platform on a simulated AWS in the test's process
 	$(BIN)/pytest tests/integration $(ON_ALL_CORES)
 
-e2e: ready ## the platform on the local stack, which is started if none runs
-	$(BIN)/pytest tests/e2e
+e2e: ready ## the platform on two local stacks, which are started if none runs
+	$(BIN)/pytest tests/e2e --numprocesses 2 --dist loadfile
 
 lint: ready ## ruff: faults and format
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from the sagas, and the names of the artifacts.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -38,8 +39,15 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def main() -> None:
-    started = time.monotonic()
+    """One build at a time: another one of this checkout waits, and then finds everything made."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build()
+
+
+def _build() -> None:
+    started = time.monotonic()
     names = {
         "DeploymentKey": _built("deployment", _deployment_inputs(), lambda: _compiled(_deployment_files(), "/var/task")),
         "KubernetesKey": _built("kubernetes", [ROOT / "infra/layers/kubernetes.txt"], lambda: _compiled(_kubernetes_files(), "/opt")),

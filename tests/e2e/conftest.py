@@ -20,6 +20,10 @@ from tests.e2e.client import Api, Refused
 from tests.e2e.plugins import Workshop, workshop
 
 _START_S = 600
+# The first worker takes the checkout's own stack, each further one makes another: nobody else's events, quotas or safe mode are in it.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+if _WORKER != "gw0":
+    os.environ["STREAMSPACE_LOCAL"] = str(settings.layout().root / _WORKER)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from local import settings
 from tests.e2e.client import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -30,7 +31,7 @@ def terminal(stack, tmp_path) -> Iterator[dict[str, str]]:
     command.parent.mkdir()
     command.write_text(f"#!{sys.executable} -u\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom cli.main import cli\ncli()\n")
     command.chmod(0o755)
-    places = {"STREAMSPACE_LOCAL": str(ROOT / ".local"), "HOME": str(tmp_path)}
+    places = {"STREAMSPACE_LOCAL": str(settings.layout().root), "HOME": str(tmp_path)}
     return {**os.environ, **places, "PATH": f"{command.parent}:{os.environ['PATH']}"}
 
 
