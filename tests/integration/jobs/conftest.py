@@ -190,6 +190,11 @@ class Platform:
         job = jobs.start_install({"source": "marketplace", "slug": slug, "activate": activate, **request}, actor=ADMIN.actor)
         return jobs.wait_for_end(job.id, patience_s=60)
 
+    def told(self, job: jobs.Job) -> list[jobs.News]:
+        """All that is told of a job which has ended: that comes a moment before its end is told."""
+        let_state_machines_end()
+        return jobs.wait_for_news(job.id, "") or []
+
     def update(self, slug: str, **request: Any) -> jobs.Job:
         job = jobs.start_update(slug, request, actor=ADMIN.actor)
         return jobs.wait_for_end(job.id, patience_s=60)

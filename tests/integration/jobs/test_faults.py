@@ -54,7 +54,7 @@ def test_an_installation_broken_at_any_step_is_rolled_back_whole_and_names_the_s
         assert job.error["step"] == step
     assert job.left == []
     assert platform.left_over() == {}
-    told = jobs.wait_for_news(job.id, "")
+    told = platform.told(job)
     assert [one.event for one in told if one.event != "progress"] == ["failed"]
 
 
@@ -75,7 +75,7 @@ def test_a_way_back_that_is_broken_leaves_the_job_stuck_or_done_and_the_others_a
     else:
         assert platform.left_over() == {}
     assert "locks" not in platform.left_over()
-    assert jobs.wait_for_news(job.id, "")[-1].event == "failed"
+    assert platform.told(job)[-1].event == "failed"
 
 
 PARTS = ["downloading", "extracting", "migrations", "provisioning", "registering", "activating"]
@@ -139,7 +139,7 @@ def test_an_end_that_is_told_by_a_worker_that_dies_is_told_once(platform, functi
 
     job = platform.install("base")
 
-    told = [one.event for one in jobs.wait_for_news(job.id, "") if one.event != "progress"]
+    told = [one.event for one in platform.told(job) if one.event != "progress"]
     assert told == ["complete" if action == "succeed" else "failed"]
 
 
@@ -169,7 +169,7 @@ def test_a_worker_that_dies_between_the_record_and_the_news_of_the_end_tells_the
 
     assert struck
     assert job.status == jobs.SUCCEEDED
-    assert jobs.wait_for_news(job.id, "")[-1].event == "complete"
+    assert platform.told(job)[-1].event == "complete"
     assert "locks" not in platform.left_over()
 
 

@@ -34,7 +34,7 @@ def test_progress_is_told_step_by_step_and_ends_with_complete(platform, reposito
 
     job = platform.install("base")
 
-    told = jobs.wait_for_news(job.id, "")
+    told = platform.told(job)
     assert [one.data["step"] for one in told if one.event == "progress"] == list(jobs.SAGAS["install"].steps)
     assert told[-1].event == "complete"
     assert told[-1].data["plugin"]["slug"] == "base"

@@ -52,7 +52,7 @@ def test_the_jobs_record_does_not_hold_the_key(shop, office):
     job = shop.install("paid", license_key=key)
 
     assert key not in str(jobs.get(job.id))
-    assert key not in str(jobs.wait_for_news(job.id, ""))
+    assert key not in str(shop.told(job))
 
 
 def test_without_a_key_it_is_installed_and_stays_off_and_the_answer_says_why(shop, office):
