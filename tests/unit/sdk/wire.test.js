@@ -40,6 +40,21 @@ test('requests one after the other share a connection, but not one that was idle
   assert.equal(found.connections, 2);
 });
 
+test('each connection has an idle time of its own', async (t) => {
+  const found = await server(t, (_, response) => setTimeout(() => response.end('x'), 20));
+  const began = Date.now();
+  let passed = 0;
+  t.mock.method(Date, 'now', () => began + passed);
+  await Promise.all([get(found.url), get(found.url)]);
+
+  passed = 3000;
+  await get(found.url); // one of the two
+  passed = 6000;
+  await Promise.all([get(found.url), get(found.url)]); // the other one is too old by now
+
+  assert.equal(found.connections, 3);
+});
+
 test('what is asked for at once has a connection each', async (t) => {
   const found = await server(t, (_, response) => setTimeout(() => response.end('x'), 50));
 
