@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +15,7 @@ import pytest
 
 from chalicelib import accounts
 from chalicelib.api import application
+from tests.sdk.importing import imported_anew
 
 ROOT = Path(__file__).parents[3]
 NODE_SDK = ROOT / "plugin_layers" / "nodejs" / "node_modules" / "streamspace"
@@ -141,9 +140,7 @@ def run(request: pytest.FixtureRequest, api_url: str, monkeypatch: pytest.Monkey
             return _javascript(texts, environment)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        # As a cold container imports it.
-        for name in [name for name in sys.modules if name.partition(".")[0] == "streamspace"]:
-            monkeypatch.delitem(sys.modules, name)
-        return _python(texts, importlib.import_module("streamspace"))
+        with imported_anew() as streamspace:
+            return _python(texts, streamspace)
 
     return calls

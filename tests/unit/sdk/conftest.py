@@ -16,6 +16,7 @@ import pytest
 from sdk_fake_platform import FakePlatform, serve
 
 from tests import npm_packages
+from tests.sdk.importing import imported_anew
 
 
 @pytest.fixture(scope="session")
@@ -52,17 +53,10 @@ def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def streamspace(platform: FakePlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The SDK as a cold container imports it: without anything that an earlier test registered, and leaving nothing to a later one."""
-    for name in _modules_of_the_sdk():
-        monkeypatch.delitem(sys.modules, name)
-    yield importlib.import_module("streamspace")
-    for name in _modules_of_the_sdk():
-        del sys.modules[name]
-
-
-def _modules_of_the_sdk() -> list[str]:
-    return [name for name in sys.modules if name.partition(".")[0] == "streamspace"]
+def streamspace(platform: FakePlatform) -> Iterator[ModuleType]:
+    """The SDK as a cold container imports it."""
+    with imported_anew() as fresh:
+        yield fresh
 
 
 class Context:
