@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -224,12 +225,20 @@ def undisturbed() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
+def set_aside(folder: Path, leftovers: Path) -> None:
+    """Out of the way at once: what many functions unpacked takes longer to remove than a start may."""
+    if folder.exists():
+        leftovers.mkdir(parents=True, exist_ok=True)
+        folder.rename(leftovers / uuid.uuid4().hex)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(name)s] %(levelname)s %(message)s")
     for temporary in (folder / "tmp", folder / "home"):
-        shutil.rmtree(temporary, ignore_errors=True)
+        set_aside(temporary, folder / "leftovers")
         temporary.mkdir(parents=True)
+    threading.Thread(target=shutil.rmtree, args=(folder / "leftovers", True), name="leftovers", daemon=True).start()
     tempfile.tempdir = None
     lifeline.stop_with_supervisor()
     emulator = Emulator(folder)
