@@ -70,6 +70,7 @@ build: ready ## build the CloudFormation template and its artifacts into .build/
 
 clean: ## remove everything that was made here: environment, builds, the local stack's data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
+	@for tests in .local/gw*/; do if [ -d "$$tests" ] && [ -x $(BIN)/python ]; then STREAMSPACE_LOCAL="$$tests" $(BIN)/python -m local.stack down; fi; done
 	rm -rf $(VENV) $(VENV).lock .build .local tests/sdk/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # The environment is made anew when a requirement, the Python, or a killed earlier attempt asks for it.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.report import Table
+
+T = TypeVar("T")
 
 _PASSWORD = "correct-horse-battery-staple"
 _LIMITS = {"memory": "1Gi", "cpu": "500m"}
@@ -131,6 +133,25 @@ def account(calls: list[str]) -> Iterator[list[str]]:
         tables.connection.cache_clear()
         os.environ.clear()
         os.environ |= before
+
+
+def items_read(work: Callable[[], T]) -> tuple[T, int]:
+    """What it gave, and what its queries looked at: each item that they look at is paid for. Source: DynamoDB, Query, ``ScannedCount``."""
+    from botocore.client import BaseClient
+
+    counts: list[int] = []
+    call = BaseClient._make_api_call
+
+    def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        answer = call(client, operation, parameters)
+        counts.append(answer.get("ScannedCount", 0))
+        return answer
+
+    BaseClient._make_api_call = counted
+    try:
+        return work(), sum(counts)
+    finally:
+        BaseClient._make_api_call = call
 
 
 def _event(method: str, path: str, token: str, body: Any) -> dict[str, Any]:

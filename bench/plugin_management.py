@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.aws_calls import account
+from bench.aws_calls import account, items_read
 from bench.report import Table, by_turns, milliseconds, p95, ratio
 
 _PASSWORD = "correct-horse-battery-staple"
@@ -66,7 +66,7 @@ def _measured(application: Any, token: str, calls: list[str]) -> list[Table]:
     _fill_log(_EVENTS)
     last = _EVENTS // _PER_PAGE
     first_page, last_page = (asking("GET", f"/{_SLUG}/events", page=str(page)) for page in (1, last))
-    pages = [(*_row(f"page {page} of the log", ask, calls), str(_items_read(ask))) for page, ask in ((1, first_page), (last, last_page))]
+    pages = [(*_row(f"page {page} of the log", ask, calls), str(items_read(ask)[1])) for page, ask in ((1, first_page), (last, last_page))]
     firsts, lasts = by_turns(_ROUNDS, first_page, last_page)
     return [
         Table("Managing plugins", "Requests of an administrator on moto's AWS.", ("request", "median", "p95", "AWS calls"), rows),
@@ -84,26 +84,6 @@ def _row(name: str, ask: Callable[[], float], calls: list[str]) -> tuple[str, st
     calls.clear()
     ask()
     return name, milliseconds(taken), f"{p95(taken) * 1000:.0f} ms", f"{len(calls)}: {', '.join(calls)}"
-
-
-def _items_read(ask: Callable[[], float]) -> int:
-    """By queries, which pay for each item that they look at. Source: DynamoDB, Query, ``ScannedCount``."""
-    from botocore.client import BaseClient
-
-    counts: list[int] = []
-    call = BaseClient._make_api_call
-
-    def counted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        answer = call(client, operation, parameters)
-        counts.append(answer.get("ScannedCount", 0))
-        return answer
-
-    BaseClient._make_api_call = counted
-    try:
-        ask()
-    finally:
-        BaseClient._make_api_call = call
-    return sum(counts)
 
 
 def _install_all() -> None:
