@@ -10,7 +10,10 @@ const { FakePlatform } = require('./sdk_fake_platform');
 
 const SDK = require.resolve('../../../plugin_layers/nodejs/node_modules/streamspace/package.json').replace(/package\.json$/, '');
 const { carry } = require(`${SDK}wire`);
-const { createClient } = require(`${SDK}http`);
+const { createClient, useTransport } = require(`${SDK}http`);
+const { run } = require(`${SDK}call`);
+const { downloadText } = require(`${SDK}downloads`);
+const { uploadBytes } = require(`${SDK}uploads`);
 
 /** A server that ends with the test: its URL, and how many connections it was offered. */
 async function server(t, answer) {
@@ -130,4 +133,21 @@ test('a request loads neither fetch nor TLS that it does not need', async (t) =>
 
   assert.match(stdout, /NativeModule _http_client$/m);
   assert.doesNotMatch(stdout, /undici|NativeModule (?:https|tls)$/m);
+});
+
+test('a large value or an upload that cannot be carried says why, also of a host with several addresses', async (t) => {
+  const refused = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+  useTransport(async (url) => {
+    if (url.endsWith('/uploads')) return { status: 201, headers: {}, text: '{"success": true, "data": {"upload_id": "u", "url": "http://s3/x", "method": "PUT"}}' };
+    throw refused;
+  });
+  t.after(() => useTransport());
+  const last = { deadline: Date.now() }; // no time for another attempt
+
+  const failed = await run(last, () => Promise.all([failureOf(uploadBytes('storage.set', Buffer.from('x'))), failureOf(downloadText('storage.get', 'http://s3/x'))]));
+
+  assert.deepEqual(failed.map(({ message }) => message), [
+    'storage.set: the upload failed: ECONNREFUSED',
+    'storage.get: a large value could not be read: ECONNREFUSED',
+  ]);
 });
